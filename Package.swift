@@ -1,0 +1,96 @@
+// swift-tools-version: 6.0
+import Foundation
+import PackageDescription
+
+// The LLVM headers are reached through symlinks in the C target's own include folder, so that Apus
+// needs neither unsafeFlags nor environment variables and can be used as a versioned dependency.
+// `APUS_LLVM=22` overrides the version that is looked for.
+let llvm =
+  Context.environment["APUS_LLVM"]
+  ?? (FileManager.default.fileExists(atPath: "/usr/include/llvm-c-19") ? "19" : "22")
+
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies)
+}
+
+let package = Package(
+  name: "Apus",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Apus", targets: ["Apus"]),
+    .executable(name: "apus", targets: ["ApusCommand"]),
+    .executable(name: "specgen", targets: ["SpecGen"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    // C
+    .target(
+      name: "CLLVM", path: "Sources/CLLVM\(llvm)", sources: ["shim.c"],
+      publicHeadersPath: "include"),
+    .systemLibrary(name: "CFFI", path: "Sources/CFFI", providers: [.apt(["libffi-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "ApusRuntimeABI"),
+
+    // Foundations
+    library("ApusSupport", []),
+    library("ApusTensor", ["ApusSupport", "CZlib"]),
+    library("ApusTarget", ["ApusSupport"]),
+    library("ApusSpec", ["ApusSupport"]),
+
+    // IR and frontends
+    library("ApusIR", ["ApusSupport", "ApusTensor"]),
+    library("ApusInterpreter", ["ApusIR", "ApusTensor", "ApusSupport"]),
+    library("ApusGraph", ["ApusIR", "ApusTensor", "ApusSupport"]),
+
+    // Compiler
+    library("ApusPasses", ["ApusIR", "ApusInterpreter", "ApusTarget", "ApusTensor", "ApusSupport"]),
+    library("ApusMemory", ["ApusSupport"]),
+    library("ApusBuffers", ["ApusIR", "ApusMemory", "ApusTensor", "ApusSupport"]),
+    library("ApusSchedule", ["ApusIR", "ApusTarget", "ApusTensor", "ApusSupport"]),
+    library(
+      "ApusLLVM",
+      ["ApusIR", "ApusTarget", "ApusRuntimeABI", "CLLVM", "ApusTensor", "ApusSupport"]),
+
+    // Running
+    library("ApusRuntime", ["ApusRuntimeABI", "ApusTensor", "ApusSupport", "CFFI"]),
+    library(
+      "ApusCompiler",
+      [
+        "ApusSupport", "ApusTensor", "ApusTarget", "ApusIR", "ApusInterpreter", "ApusGraph",
+        "ApusPasses", "ApusMemory", "ApusBuffers", "ApusSchedule", "ApusLLVM", "ApusRuntime",
+      ]),
+    library("Apus", ["ApusCompiler", "ApusGraph", "ApusTensor", "ApusRuntime", "ApusSupport"]),
+
+    // Commands
+    .executableTarget(
+      name: "ApusCommand",
+      dependencies: [
+        "Apus", "ApusCompiler", "ApusSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "SpecGen", dependencies: ["ApusSpec", "ApusSupport"]),
+
+    // Tests
+    tests("SupportTests", ["ApusSupport"]),
+    tests("TensorTests", ["ApusTensor", "ApusSupport"]),
+    tests("TargetTests", ["ApusTarget"]),
+    tests("SpecTests", ["ApusSpec", "ApusSupport"]),
+    tests("IRTests", ["ApusIR", "ApusTensor", "ApusSupport"]),
+    tests("InterpreterTests", ["ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
+    tests("GraphTests", ["ApusGraph", "ApusIR", "ApusTensor"]),
+    tests("PassesTests", ["ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
+    tests("MemoryTests", ["ApusMemory"]),
+    tests("ScheduleTests", ["ApusSchedule", "ApusInterpreter", "ApusIR", "ApusTarget"]),
+    tests("LLVMTests", ["ApusLLVM", "ApusIR", "ApusTarget", "ApusTensor", "ApusRuntimeABI"]),
+    tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor"]),
+    tests("CompilerTests", ["ApusCompiler", "Apus"]),
+    tests("CommandTests", ["ApusSupport"]),
+    tests("ArchitectureTests", ["ApusSpec", "ApusIR"]),
+  ]
+)

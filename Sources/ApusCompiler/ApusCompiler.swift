@@ -1,0 +1,1 @@
+// The first source file of ApusCompiler replaces this one.

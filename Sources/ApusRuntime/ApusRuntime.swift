@@ -1,0 +1,1 @@
+// The first source file of ApusRuntime replaces this one.

@@ -1,0 +1,1 @@
+// The first source file of ApusSpec replaces this one.

@@ -1,0 +1,1 @@
+// The first source file of ApusTarget replaces this one.

@@ -1,0 +1,1 @@
+@main struct SpecGen { static func main() {} }
