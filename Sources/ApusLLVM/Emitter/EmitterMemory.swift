@@ -1,0 +1,80 @@
+internal import CLLVM
+
+/// Memory. Alignments are in bytes and default to one lane's, which holds for every tensor element.
+extension Emitter {
+  /// `pointer` moved by `count` elements of `type`, an i64.
+  func offset(_ pointer: CodeValue, _ type: CodeType, by count: CodeValue) -> CodeValue {
+    var refs: [LLVMValueRef?] = [count.ref]
+    return value(LLVMBuildInBoundsGEP2(builder, type.ref, pointer.ref, &refs, 1, ""))
+  }
+
+  func offset(_ pointer: CodeValue, _ type: CodeType, by count: Int) -> CodeValue {
+    count == 0 ? pointer : offset(pointer, type, by: index(count))
+  }
+
+  func offset(_ pointer: CodeValue, bytes: CodeValue) -> CodeValue { offset(pointer, types.i8, by: bytes) }
+  func offset(_ pointer: CodeValue, bytes: Int) -> CodeValue { offset(pointer, types.i8, by: bytes) }
+
+  func load(_ type: CodeType, _ pointer: CodeValue, alignment: Int? = nil) -> CodeValue {
+    let loaded = value(LLVMBuildLoad2(builder, type.ref, pointer.ref, ""))
+    LLVMSetAlignment(loaded.ref, UInt32(alignment ?? type.scalarBytes))
+    return loaded
+  }
+
+  func store(_ stored: CodeValue, _ pointer: CodeValue, alignment: Int? = nil) {
+    let instruction = LLVMBuildStore(builder, stored.ref, pointer.ref)
+    LLVMSetAlignment(instruction, UInt32(alignment ?? stored.type.scalarBytes))
+  }
+
+  /// A load that sees what other threads store, and is not moved out of a loop.
+  func loadShared(_ type: CodeType, _ pointer: CodeValue) -> CodeValue {
+    let loaded = load(type, pointer)
+    LLVMSetOrdering(loaded.ref, LLVMAtomicOrderingMonotonic)
+    return loaded
+  }
+
+  /// Lanes whose mask bit is off are not read and take the lane of `other`.
+  func load(_ type: CodeType, _ pointer: CodeValue, mask: CodeValue, other: CodeValue, alignment: Int? = nil)
+    -> CodeValue
+  {
+    let bytes = int(alignment ?? type.scalarBytes, types.i32)
+    return intrinsic("llvm.masked.load", [type, types.pointer], [pointer, bytes, mask, other])
+  }
+
+  /// Lanes whose mask bit is off are not written.
+  func store(_ stored: CodeValue, _ pointer: CodeValue, mask: CodeValue, alignment: Int? = nil) {
+    let bytes = int(alignment ?? stored.type.scalarBytes, types.i32)
+    intrinsic("llvm.masked.store", [stored.type, types.pointer], [stored, pointer, bytes, mask])
+  }
+
+  /// Stack memory of the current function, made in its entry block so that a loop does not grow the stack.
+  func stackSlot(_ type: CodeType, count: Int = 1, alignment: Int? = nil) -> CodeValue {
+    let resume = currentBlock
+    let entry = built(LLVMGetEntryBasicBlock(currentFunction))
+    if let first = LLVMGetFirstInstruction(entry) {
+      LLVMPositionBuilderBefore(builder, first)
+    } else {
+      LLVMPositionBuilderAtEnd(builder, entry)
+    }
+    let slot = value(LLVMBuildArrayAlloca(builder, type.ref, index(count).ref, ""))
+    LLVMSetAlignment(slot.ref, UInt32(alignment ?? type.scalarBytes))
+    LLVMPositionBuilderAtEnd(builder, resume)
+    return slot
+  }
+
+  /// Copies bytes between blocks that do not overlap.
+  func copyBytes(to: CodeValue, from: CodeValue, count: CodeValue, alignment: Int = 1) {
+    LLVMBuildMemCpy(builder, to.ref, UInt32(alignment), from.ref, UInt32(alignment), count.ref)
+  }
+
+  /// Sets `count` bytes to `byte`, an i8.
+  func fillBytes(_ to: CodeValue, _ byte: CodeValue, count: CodeValue, alignment: Int = 1) {
+    LLVMBuildMemSet(builder, to.ref, byte.ref, count.ref, UInt32(alignment))
+  }
+
+  /// Asks for a line to be read into all cache levels.
+  func prefetch(_ pointer: CodeValue) {
+    let (read, allLevels, data) = (int(0, types.i32), int(3, types.i32), int(1, types.i32))
+    intrinsic("llvm.prefetch", [types.pointer], [pointer, read, allLevels, data])
+  }
+}
