@@ -1,1 +1,104 @@
+import ApusSupport
+import ApusTensor
 import Testing
+
+@Suite struct TensorTests {
+  @Test func valuesComeBack() {
+    let tensor = Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3])
+    #expect(tensor.values(as: Float.self) == [1, 2, 3, 4, 5, 6])
+    #expect(tensor.elementType == .f32)
+    #expect(tensor.byteCount == 24)
+    #expect(tensor.rank == 2)
+    #expect(tensor.storage.isAligned(to: 64))
+  }
+
+  @Test func scalarAndEmpty() throws {
+    let scalar = Tensor(scalar: Int64.min)
+    #expect(scalar.shape == [] && scalar.count == 1)
+    #expect(scalar.scalar(at: 0) == .signed(.min))
+    let empty = try Tensor.zeros(.f64, shape: [3, 0, 2])
+    #expect(empty.count == 0 && empty.byteCount == 0)
+    #expect(empty.values(as: Double.self) == [])
+    #expect(Tensor([Float](), shape: [0]).count == 0)
+  }
+
+  @Test func zerosAreZero() throws {
+    for type in ElementType.allCases {
+      let tensor = try Tensor.zeros(type, shape: [3, 5])
+      #expect(tensor.byteCount == 15 * type.byteCount)
+      for index in 0..<15 { #expect(tensor.scalar(at: index) == .zero(type)) }
+    }
+  }
+
+  @Test func writingCopiesWhatIsShared() {
+    let first = Tensor([1, 2] as [Int32])
+    var second = first
+    second.setScalar(.signed(9), at: 0)
+    #expect(first.values(as: Int32.self) == [1, 2])
+    #expect(second.values(as: Int32.self) == [9, 2])
+    let storage = ObjectIdentifier(second.storage)
+    second.setScalar(.signed(8), at: 1)
+    #expect(ObjectIdentifier(second.storage) == storage)
+  }
+
+  @Test func borrowedConstantsAreNeverWritten() throws {
+    let released = Counter()
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 8, alignment: 8)
+    defer { memory.deallocate() }
+    memory.storeBytes(of: 5, as: Int32.self)
+    memory.storeBytes(of: 6, toByteOffset: 4, as: Int32.self)
+    do {
+      let storage = TensorStorage(borrowing: UnsafeRawBufferPointer(memory), release: { released.increment() })
+      var tensor = try Tensor(.s32, shape: [2], storage: storage)
+      tensor.setScalar(.signed(7), at: 0)
+      #expect(tensor.values(as: Int32.self) == [7, 6])
+      #expect(released.value == 0)
+    }
+    #expect(memory.load(as: Int32.self) == 5)
+    #expect(released.value == 1)
+  }
+
+  @Test func writableBorrowIsWrittenInPlaceWhenUnique() throws {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 8, alignment: 8)
+    defer { memory.deallocate() }
+    memory.initializeMemory(as: UInt8.self, repeating: 0)
+    var tensor = try Tensor(.s32, shape: [2], storage: TensorStorage(borrowingWritable: memory))
+    tensor.setScalar(.signed(-1), at: 1)
+    #expect(memory.load(fromByteOffset: 4, as: Int32.self) == -1)
+    let copy = tensor
+    tensor.setScalar(.signed(3), at: 1)
+    #expect(memory.load(fromByteOffset: 4, as: Int32.self) == -1)
+    #expect(copy.scalar(at: 1) == .signed(-1))
+  }
+
+  @Test(arguments: [[Int.max], [1 << 32, 1 << 32], [0, Int.max, 2], [1 << 61]])
+  func sizesThatOverflowAreRefused(_ shape: [Int]) {
+    #expect(errorID { _ = try Tensor.zeros(.f64, shape: shape) } == "tensor.too-large")
+  }
+
+  @Test func hugeButCountableSizesAreRefusedByTheSystem() {
+    #expect(errorID { _ = try Tensor.zeros(.u8, shape: [Int.max]) } == "tensor.no-memory")
+    #expect(errorID { _ = try Tensor.zeros(.u8, shape: [1 << 60]) } == "tensor.no-memory")
+  }
+
+  @Test func negativeAndMismatchedSizesAreRefused() throws {
+    #expect(errorID { _ = try Tensor.zeros(.f32, shape: [2, -1]) } == "tensor.negative-dimension")
+    let storage = try TensorStorage(byteCount: 7)
+    #expect(errorID { _ = try Tensor(.f32, shape: [2], storage: storage) } == "tensor.size")
+    #expect(errorID { _ = try Tensor([1, 2] as [Float]).reshaped([3]) } == "tensor.size")
+  }
+
+  @Test func equalityIsByBits() throws {
+    #expect(Tensor([Float.nan]) == Tensor([Float.nan]))
+    #expect(Tensor([0.0 as Float]) != Tensor([-0.0 as Float]))
+    #expect(Tensor([1 as Float]) != Tensor([1 as Float], shape: [1, 1]))
+    #expect(Tensor([1 as Float]).hashValue == Tensor([1 as Float]).hashValue)
+    #expect(try Tensor([1, 2] as [Int8]).reshaped([2, 1]) == Tensor([1, 2] as [Int8], shape: [2, 1]))
+  }
+
+  @Test func repeatingConverts() throws {
+    let tensor = try Tensor(repeating: .float(2.9), .s16, shape: [3])
+    #expect(tensor.values(as: Int16.self) == [2, 2, 2])
+    #expect(Tensor([true, false]).values(as: Bool.self) == [true, false])
+  }
+}

@@ -1,0 +1,96 @@
+import ApusSupport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Bytes that tensors share: owned, borrowed from the caller, or part of a mapped file.
+///
+/// The bytes may be written only through ``Tensor/withUnsafeMutableBytes(_:)``, which copies them first
+/// when they are shared or read-only.
+public final class TensorStorage: Sendable {
+  /// Owned storage starts at a multiple of this, the size of a cache line and of an AVX-512 register,
+  /// and its allocation is rounded up to it.
+  public static let alignment = 64
+
+  nonisolated(unsafe) let base: UnsafeMutableRawPointer
+  public let byteCount: Int
+  /// False for borrowed constants and mapped files.
+  public let isWritable: Bool
+  private let release: (@Sendable () -> Void)?
+
+  /// Uninitialised, 64-byte-aligned memory of its own.
+  ///
+  /// Throws `tensor.no-memory` when the system refuses it.
+  public init(byteCount: Int) throws(DiagnosticError) {
+    precondition(byteCount >= 0, "a storage cannot have \(byteCount) bytes")
+    var pointer: UnsafeMutableRawPointer?
+    let (padded, overflow) = byteCount.addingReportingOverflow(Self.alignment)
+    let size = max(Self.alignment, padded - 1) & ~(Self.alignment - 1)
+    guard !overflow, posix_memalign(&pointer, Self.alignment, size) == 0, let pointer else {
+      throw DiagnosticError(id: "tensor.no-memory", "the system refuses \(byteCount) bytes for a tensor")
+    }
+    nonisolated(unsafe) let owned = pointer
+    base = owned
+    self.byteCount = byteCount
+    isWritable = true
+    release = { free(owned) }
+  }
+
+  /// The caller's memory, never written. It must stay valid and unchanged until `release` is called,
+  /// which happens once, on any thread, when the last tensor over it is gone.
+  public init(borrowing bytes: UnsafeRawBufferPointer, release: (@Sendable () -> Void)? = nil) {
+    base = UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? Self.nowhere)
+    byteCount = bytes.count
+    isWritable = false
+    self.release = release
+  }
+
+  /// The caller's memory, kept valid by `owner`; never written.
+  public convenience init(borrowing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable) {
+    self.init(borrowing: bytes, release: { withExtendedLifetime(owner) {} })
+  }
+
+  /// The caller's memory, which a tensor that alone refers to it writes in place. Until `release` is
+  /// called nobody else may touch it.
+  public init(borrowingWritable bytes: UnsafeMutableRawBufferPointer, release: (@Sendable () -> Void)? = nil) {
+    base = bytes.baseAddress ?? UnsafeMutableRawPointer(mutating: Self.nowhere)
+    byteCount = bytes.count
+    isWritable = true
+    self.release = release
+  }
+
+  deinit { release?() }
+
+  /// Whether the bytes start at a multiple of `alignment`.
+  public func isAligned(to alignment: Int) -> Bool { Int(bitPattern: base) % alignment == 0 }
+
+  /// The bytes; valid while the call lasts.
+  @inlinable public func withUnsafeBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return try body(bytes)
+  }
+
+  @usableFromInline var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(mutableBytes) }
+
+  @usableFromInline var mutableBytes: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+  }
+
+  /// A fresh owned copy.
+  func copied() throws(DiagnosticError) -> TensorStorage {
+    let copy = try TensorStorage(byteCount: byteCount)
+    copy.mutableBytes.copyMemory(from: bytes)
+    return copy
+  }
+
+  /// An aligned, non-null address for storage without bytes.
+  private static var nowhere: UnsafeRawPointer {
+    guard let address = UnsafeRawPointer(bitPattern: alignment) else { preconditionFailure("64 is not null") }
+    return address
+  }
+}
