@@ -44,6 +44,9 @@ public struct CodeTarget: Sendable, Hashable {
       vectorRegisters: wide || isARM ? 32 : 16)
   }
 
+  /// Whether a · b + c in one rounding is an instruction; elsewhere LLVM would call libm.
+  public var hasFusedMultiplyAdd: Bool { has("fma") || triple.hasPrefix("aarch64") || triple.hasPrefix("arm64") }
+
   /// Whether the feature list turns on `feature`, such as `fma`.
   public func has(_ feature: String) -> Bool {
     features.split(separator: ",").contains { $0.first == "+" && $0.dropFirst() == feature }

@@ -76,6 +76,7 @@ private struct Session: ~Copyable {
   private let jit: LLVMOrcLLJITRef
   /// A bare library: LLJIT's main one links against the whole process.
   private let library: LLVMOrcJITDylibRef
+  private let reports = Reports()
 
   init(_ target: CodeTarget) throws(DiagnosticError) {
     LLVMTargets.initialize()
@@ -90,6 +91,14 @@ private struct Session: ~Copyable {
     else { throw DiagnosticError(id: "llvm.jit", "LLVM made no JIT") }
     jit = created
     self.library = library
+    // The default reporter prints to stderr, and lookup's own error does not name what was missing.
+    LLVMOrcExecutionSessionSetErrorReporter(
+      LLVMOrcLLJITGetExecutionSession(created),
+      { context, error in
+        guard let context, let text = LLVMGetErrorMessage(error) else { return }
+        Unmanaged<Reports>.fromOpaque(context).takeUnretainedValue().add(String(cString: text))
+        LLVMDisposeErrorMessage(text)
+      }, Unmanaged.passUnretained(reports).toOpaque())
   }
 
   deinit {
@@ -147,13 +156,33 @@ private struct Session: ~Copyable {
         }, result)
     }
     precondition(result.finished, "LLVM deferred a lookup to another thread")
-    try throwIfFailed(result.error, id: "llvm.jit.lookup")
+    let reasons = reports.takeAll()
+    do {
+      try throwIfFailed(result.error, id: "llvm.jit.lookup")
+    } catch {
+      var error = error
+      error.diagnostics[0].notes = reasons.map { Diagnostic.Note($0) }
+      throw error
+    }
     return result.address
   }
 
   private func buffer(_ object: ObjectFile) -> LLVMMemoryBufferRef? {
     object.bytes.withUnsafeBytes {
       LLVMCreateMemoryBufferWithMemoryRangeCopy($0.bindMemory(to: CChar.self).baseAddress, $0.count, "apus.o")
+    }
+  }
+}
+
+/// What the linker had to say, in its own words.
+private final class Reports: Sendable {
+  private let messages = Mutex<[String]>([])
+
+  func add(_ message: String) { messages.withLock { $0.append(message) } }
+  func takeAll() -> [String] {
+    messages.withLock { messages in
+      defer { messages = [] }
+      return messages
     }
   }
 }

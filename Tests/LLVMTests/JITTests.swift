@@ -95,6 +95,7 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
     try jit.add(emitter.objectFile())
     let error = #expect(throws: DiagnosticError.self) { try jit.lookup("escape") }
     #expect(error?.diagnostics.first?.id == "llvm.jit.lookup")
+    #expect(error?.diagnostics.first?.notes.contains { $0.message.contains("getpid") } == true)
   }
 
   @Test func definesBlockCopies() throws {

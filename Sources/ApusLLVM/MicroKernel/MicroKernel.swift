@@ -1,0 +1,150 @@
+/// The inner loop of every contraction: `sum[i, j] += a[k, i] · b[k, j]` over k, with the sums in registers.
+///
+///     packed a  [depth][rows]            broadcast one element at a time
+///     packed b  [depth][block.columns]   whole vectors, 64-byte aligned
+///
+/// Each sum adds its products in the order of k whatever the block, the unrolling or the blocking of k outside,
+/// so those do not change a result bit. Products are fused into the sum where the target has FMA.
+struct MicroKernel {
+  /// Where element (k, i) of an operand lies, in elements from its pointer.
+  enum Layout {
+    /// At k · width + i.
+    case packed(width: Int)
+    /// At i · stride + k for the left operand, at k · stride + i for the right one.
+    case strided(CodeValue)
+  }
+
+  /// How many columns of the block exist.
+  enum Columns {
+    case all
+    /// A number known now; vectors wholly outside are not computed.
+    case exactly(Int)
+    /// A run-time i64 in 1 ... block.columns.
+    case count(CodeValue)
+  }
+
+  let block: RegisterBlock
+  /// Rows that exist, 1 ... block.rows.
+  var rows: Int
+  var columns: Columns = .all
+  var a: Layout
+  var b: Layout
+
+  init(_ block: RegisterBlock, rows: Int? = nil, columns: Columns = .all, a: Layout? = nil, b: Layout? = nil) {
+    let rows = rows ?? block.rows
+    precondition((1...block.rows).contains(rows), "a micro-kernel has 1 to \(block.rows) rows")
+    if case .exactly(let count) = columns {
+      precondition((1...block.columns).contains(count), "a micro-kernel has 1 to \(block.columns) columns")
+    }
+    self.block = block
+    self.rows = rows
+    self.columns = columns
+    self.a = a ?? .packed(width: rows)
+    self.b = b ?? .packed(width: block.columns)
+  }
+
+  /// One vector of the block.
+  struct Cell {
+    let row: Int
+    /// Column of its first lane.
+    let column: Int
+    /// Which lanes exist; nil for all of them.
+    let mask: CodeValue?
+  }
+
+  /// Writes the loop at the emitter's position.
+  ///
+  /// - Parameters:
+  ///   - element: the scalar type of both operands and of the sums; f32, f64, i32 or i64.
+  ///   - depth: the number of steps, an i64 ≥ 0.
+  ///   - initial: the sums before the first step; zero when nil.
+  ///   - finish: gets each vector of final sums, in row-major order.
+  func emit(
+    into e: Emitter, element: CodeType, a: CodeValue, b: CodeValue, depth: CodeValue,
+    initial: ((Cell) -> CodeValue)? = nil, finish: (Cell, CodeValue) -> Void
+  ) {
+    let type = element.vector(block.lanes)
+    let masks = columnMasks(e)
+    let cells = (0..<rows).flatMap { row in
+      masks.enumerated().map { Cell(row: row, column: $0.offset * block.lanes, mask: $0.element) }
+    }
+    var sums = cells.map { initial?($0) ?? e.zero(type) }
+
+    func step(_ k: CodeValue, _ ahead: Int, _ sums: [CodeValue]) -> [CodeValue] {
+      let right = masks.indices.map { rightVector(e, type, b, k, ahead, vector: $0, mask: masks[$0]) }
+      var next = sums
+      for row in 0..<rows {
+        let left = e.splat(leftElement(e, element, a, k, ahead, row: row), block.lanes)
+        for vector in masks.indices {
+          let cell = row * masks.count + vector
+          next[cell] = multiplyAdd(e, left, right[vector], sums[cell])
+        }
+      }
+      return next
+    }
+
+    let rest = e.remainder(depth, e.index(block.unroll), signed: false)
+    let unrolled = e.sub(depth, rest)
+    sums = e.forLoop(e.index(0), unrolled, step: block.unroll, carrying: sums) { k, sums in
+      (0..<block.unroll).reduce(sums) { step(k, $1, $0) }
+    }
+    if block.unroll > 1 {
+      sums = e.forLoop(unrolled, depth, carrying: sums) { k, sums in step(k, 0, sums) }
+    }
+    for (cell, sum) in zip(cells, sums) { finish(cell, sum) }
+  }
+}
+
+extension MicroKernel {
+  /// One mask for each vector that holds an existing column.
+  private func columnMasks(_ e: Emitter) -> [CodeValue?] {
+    switch columns {
+    case .all:
+      return [CodeValue?](repeating: nil, count: block.vectors)
+    case .exactly(let count):
+      return stride(from: 0, to: count, by: block.lanes).map { first in
+        count - first >= block.lanes ? nil : e.tailMask(e.index(count - first), lanes: block.lanes)
+      }
+    case .count(let count):
+      return (0..<block.vectors).map { e.tailMask(e.sub(count, e.index($0 * block.lanes)), lanes: block.lanes) }
+    }
+  }
+
+  private func leftElement(
+    _ e: Emitter, _ element: CodeType, _ a: CodeValue, _ k: CodeValue, _ ahead: Int, row: Int
+  ) -> CodeValue {
+    let at: CodeValue
+    switch self.a {
+    case .packed(let width):
+      at = e.offset(e.offset(a, element, by: e.mul(k, e.index(width))), element, by: ahead * width + row)
+    case .strided(let stride):
+      let start = e.offset(a, element, by: e.mul(stride, e.index(row)))
+      at = e.offset(e.offset(start, element, by: k), element, by: ahead)
+    }
+    return e.load(element, at)
+  }
+
+  private func rightVector(
+    _ e: Emitter, _ type: CodeType, _ b: CodeValue, _ k: CodeValue, _ ahead: Int, vector: Int, mask: CodeValue?
+  ) -> CodeValue {
+    let column = vector * block.lanes
+    switch self.b {
+    case .packed(let width):
+      let row = e.offset(b, type.scalar, by: e.mul(k, e.index(width)))
+      let first = ahead * width + column
+      // Lanes beyond the last column are padding that may be read.
+      let bytes = type.scalarBytes * (width & -width)
+      let alignment = min(64, bytes, type.scalarBytes * block.lanes)
+      return e.load(type, e.offset(row, type.scalar, by: first), alignment: alignment)
+    case .strided(let stride):
+      let row = e.offset(b, type.scalar, by: e.mul(e.add(k, e.index(ahead)), stride))
+      let at = e.offset(row, type.scalar, by: column)
+      guard let mask else { return e.load(type, at) }
+      return e.load(type, at, mask: mask, other: e.zero(type))
+    }
+  }
+
+  private func multiplyAdd(_ e: Emitter, _ a: CodeValue, _ b: CodeValue, _ sum: CodeValue) -> CodeValue {
+    a.type.isFloat && e.target.hasFusedMultiplyAdd ? e.fma(a, b, sum) : e.add(sum, e.mul(a, b))
+  }
+}
