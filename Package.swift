@@ -79,7 +79,7 @@ let package = Package(
     // Tests
     tests("SupportTests", ["ApusSupport"]),
     tests("TensorTests", ["ApusTensor", "ApusSupport"]),
-    tests("TargetTests", ["ApusTarget"]),
+    tests("TargetTests", ["ApusTarget", "ApusSupport"]),
     tests("SpecTests", ["ApusSpec", "ApusSupport"]),
     tests("IRTests", ["ApusIR", "ApusTensor", "ApusSupport"]),
     tests("InterpreterTests", ["ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
