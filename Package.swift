@@ -91,6 +91,7 @@ let package = Package(
     tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor"]),
     tests("CompilerTests", ["ApusCompiler", "Apus"]),
     tests("CommandTests", ["ApusSupport"]),
+    tests("FileTests", ["ApusGraph", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR"]),
   ]
 )
