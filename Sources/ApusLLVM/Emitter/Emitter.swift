@@ -94,12 +94,17 @@ final class Emitter {
   /// Calls an LLVM intrinsic: `intrinsic("llvm.fma", [vector], [a, b, c])`.
   @discardableResult
   func intrinsic(_ name: String, _ overloads: [CodeType], _ arguments: [CodeValue]) -> CodeValue {
-    let id = LLVMLookupIntrinsicID(name, name.utf8.count)
-    precondition(id != 0, "LLVM has no intrinsic '\(name)'")
+    let id = intrinsicID(name)
     var refs: [LLVMTypeRef?] = overloads.map(\.ref)
     let function = built(LLVMGetIntrinsicDeclaration(module, id, &refs, refs.count))
     let type = built(LLVMIntrinsicGetType(context, id, &refs, refs.count))
     return call(CodeValue(ref: function), as: CodeType(ref: type), arguments)
+  }
+
+  /// How many arguments an intrinsic takes; a few changed between LLVM's versions.
+  func intrinsicParameterCount(_ name: String, _ overloads: [CodeType]) -> Int {
+    var refs: [LLVMTypeRef?] = overloads.map(\.ref)
+    return Int(LLVMCountParamTypes(LLVMIntrinsicGetType(context, intrinsicID(name), &refs, refs.count)))
   }
 
   func returnVoid() { LLVMBuildRetVoid(builder) }
@@ -122,6 +127,12 @@ final class Emitter {
 }
 
 extension Emitter {
+  private func intrinsicID(_ name: String) -> UInt32 {
+    let id = LLVMLookupIntrinsicID(name, name.utf8.count)
+    precondition(id != 0, "LLVM has no intrinsic '\(name)'")
+    return id
+  }
+
   private func described(_ ref: LLVMValueRef, _ type: CodeType) -> CodeFunction {
     let parameters = (0..<LLVMCountParams(ref)).map { value(LLVMGetParam(ref, $0)) }
     return CodeFunction(ref: ref, type: type, parameters: parameters)

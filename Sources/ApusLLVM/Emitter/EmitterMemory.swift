@@ -37,14 +37,13 @@ extension Emitter {
   func load(_ type: CodeType, _ pointer: CodeValue, mask: CodeValue, other: CodeValue, alignment: Int? = nil)
     -> CodeValue
   {
-    let bytes = int(alignment ?? type.scalarBytes, types.i32)
-    return intrinsic("llvm.masked.load", [type, types.pointer], [pointer, bytes, mask, other])
+    masked("llvm.masked.load", type, [pointer], [mask, other], pointerAt: 1, alignment ?? type.scalarBytes)
   }
 
   /// Lanes whose mask bit is off are not written.
   func store(_ stored: CodeValue, _ pointer: CodeValue, mask: CodeValue, alignment: Int? = nil) {
-    let bytes = int(alignment ?? stored.type.scalarBytes, types.i32)
-    intrinsic("llvm.masked.store", [stored.type, types.pointer], [stored, pointer, bytes, mask])
+    let bytes = alignment ?? stored.type.scalarBytes
+    masked("llvm.masked.store", stored.type, [stored, pointer], [mask], pointerAt: 2, bytes)
   }
 
   /// Stack memory of the current function, made in its entry block so that a loop does not grow the stack.
@@ -76,5 +75,23 @@ extension Emitter {
   func prefetch(_ pointer: CodeValue) {
     let (read, allLevels, data) = (int(0, types.i32), int(3, types.i32), int(1, types.i32))
     intrinsic("llvm.prefetch", [types.pointer], [pointer, read, allLevels, data])
+  }
+}
+
+extension Emitter {
+  /// The alignment stands between `first` and `second` up to LLVM 21; later it is an attribute of the pointer.
+  @discardableResult
+  private func masked(
+    _ name: String, _ type: CodeType, _ first: [CodeValue], _ second: [CodeValue], pointerAt position: Int,
+    _ bytes: Int
+  ) -> CodeValue {
+    if intrinsicParameterCount(name, [type, types.pointer]) > first.count + second.count {
+      return intrinsic(name, [type, types.pointer], first + [int(bytes, types.i32)] + second)
+    }
+    let call = intrinsic(name, [type, types.pointer], first + second)
+    let kind = LLVMGetEnumAttributeKindForName("align", 5)
+    LLVMAddCallSiteAttribute(
+      call.ref, LLVMAttributeIndex(position), LLVMCreateEnumAttribute(context, kind, UInt64(bytes)))
+    return call
   }
 }
