@@ -92,8 +92,8 @@ extension Emitter {
     let wide = to.bitWidth < 32 ? types.i32 : types.storage(to)
     let (low, high) = integerRange(to)
     // 2^n ends the range exclusively and is exact in every float type, unlike 2^n − 1.
-    let limit = float(signed ? Double(sign: .plus, exponent: to.bitWidth - 1, significand: 1)
-        : Double(sign: .plus, exponent: to.bitWidth, significand: 1), x.type)
+    let exponent = signed ? to.bitWidth - 1 : to.bitWidth
+    let limit = float(Double(sign: .plus, exponent: exponent, significand: 1), x.type)
     let floor = signed ? neg(limit) : zero(x.type)
     let isBelow = compare(x, .less, floor)
     let isAbove = compare(x, .greaterEqual, limit)
