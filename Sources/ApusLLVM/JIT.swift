@@ -1,4 +1,5 @@
 import ApusSupport
+import ApusTarget
 import Synchronization
 
 internal import CLLVM
@@ -14,8 +15,8 @@ public final class JIT: Sendable {
   private let session: Mutex<Session>
 
   /// Throws `llvm.jit` when LLVM cannot set up a linker for this process.
-  public init(_ target: CodeTarget = .host()) throws(DiagnosticError) {
-    session = Mutex(try Session(target))
+  public init(for machine: Machine) throws(DiagnosticError) {
+    session = Mutex(try Session(machine))
     for symbol in memorySymbols() { try define(symbol.name, at: symbol.address) }
   }
 
@@ -78,11 +79,10 @@ private struct Session: ~Copyable {
   private let library: LLVMOrcJITDylibRef
   private let reports = Reports()
 
-  init(_ target: CodeTarget) throws(DiagnosticError) {
-    LLVMTargets.initialize()
-    let machine = try TargetMachine(target)
+  init(_ machine: Machine) throws(DiagnosticError) {
+    let generator = try TargetMachine(machine)
     let builder = LLVMOrcCreateLLJITBuilder()
-    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, machine.releasedToTargetMachineBuilder())
+    LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(builder, generator.releasedToTargetMachineBuilder())
     var created: LLVMOrcLLJITRef?
     try throwIfFailed(LLVMOrcCreateLLJIT(&created, builder), id: "llvm.jit")
     guard let created,

@@ -1,28 +1,31 @@
 import ApusSupport
+import ApusTarget
+
 internal import CLLVM
 
-/// LLVM's code generator for one target. Not thread-safe: each compiling thread makes its own.
+/// LLVM's code generator for one machine. Not thread-safe: each compiling thread makes its own.
 final class TargetMachine {
-  let target: CodeTarget
+  let machine: Machine
   private(set) var ref: LLVMTargetMachineRef?
 
-  /// Throws `llvm.target` where this LLVM cannot generate code for the triple.
-  init(_ target: CodeTarget) throws(DiagnosticError) {
+  /// Throws `llvm.target` where this LLVM cannot generate code for the machine.
+  init(_ machine: Machine) throws(DiagnosticError) {
     LLVMTargets.initialize()
-    self.target = target
+    self.machine = machine
     var found: LLVMTargetRef?
     var message: UnsafeMutablePointer<CChar>?
-    guard LLVMGetTargetFromTriple(target.triple, &found, &message) == 0, let found else {
+    guard LLVMGetTargetFromTriple(machine.triple, &found, &message) == 0, let found else {
       throw DiagnosticError(
-        .unsupported, id: "llvm.target", "LLVM has no code generator for '\(target.triple)': \(takeString(message))")
+        .unsupported, id: "llvm.target", "LLVM has no code generator for '\(machine.triple)': \(takeString(message))")
     }
+    // CPU and features are always explicit: an unset CPU silently loses the wide vectors.
     guard
       let ref = LLVMCreateTargetMachine(
-        found, target.triple, target.cpu, target.features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+        found, machine.triple, machine.cpuName, machine.featureString, LLVMCodeGenLevelDefault, LLVMRelocPIC,
         LLVMCodeModelDefault)
     else {
       throw DiagnosticError(
-        .unsupported, id: "llvm.target", "LLVM refuses CPU '\(target.cpu)' for '\(target.triple)'")
+        .unsupported, id: "llvm.target", "LLVM refuses CPU '\(machine.cpuName)' for '\(machine.triple)'")
     }
     self.ref = ref
   }
@@ -36,18 +39,5 @@ final class TargetMachine {
   }
 }
 
-/// The code generators Apus offers, registered once a process.
-enum LLVMTargets {
-  static func initialize() { _ = registered }
-
-  private static let registered: Void = {
-    LLVMInitializeX86TargetInfo()
-    LLVMInitializeX86Target()
-    LLVMInitializeX86TargetMC()
-    LLVMInitializeX86AsmPrinter()
-    LLVMInitializeAArch64TargetInfo()
-    LLVMInitializeAArch64Target()
-    LLVMInitializeAArch64TargetMC()
-    LLVMInitializeAArch64AsmPrinter()
-  }()
-}
+// The name that the vector functions still use.
+typealias CodeTarget = Machine

@@ -1,14 +1,13 @@
+import ApusTarget
 import ApusTensor
 import Testing
 
 @testable import ApusLLVM
 
 /// The host as it is, and as the oldest x86 that Apus runs on, which has none of the conversions we could lean on.
-private let targets: [CodeTarget] = {
-  let host = CodeTarget.host()
-  guard host.triple.hasPrefix("x86_64") else { return [host] }
-  return [host, CodeTarget(triple: host.triple, cpu: "x86-64", features: "")]
-}()
+private let targets = [Machine.host()] + (Machine.preset("x86-64").map { [$0] } ?? []).filter {
+  $0.architecture == .compiledFor
+}
 
 @Suite struct ConversionTests {
   /// Converts whole arrays eight lanes at a time.
@@ -16,7 +15,7 @@ private let targets: [CodeTarget] = {
     private let jit: JIT
     private let kernel: @convention(c) (UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
 
-    init(_ from: ElementType, _ to: ElementType, _ target: CodeTarget) throws {
+    init(_ from: ElementType, _ to: ElementType, _ target: Machine) throws {
       let e = Emitter("convert", for: try TargetMachine(target))
       let pointer = CodeParameter(type: e.types.pointer, noAlias: true)
       let (source, result) = (e.types.storage(from), e.types.storage(to))
@@ -27,7 +26,7 @@ private let targets: [CodeTarget] = {
           e.store(e.toStorage(y, to), e.offset(f.parameters[1], result, by: i))
         }
       }
-      jit = try JIT(target)
+      jit = try JIT(for: target)
       try jit.add(e.objectFile())
       typealias Kernel = @convention(c) (UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
       kernel = unsafeBitCast(try jit.lookup("convert"), to: Kernel.self)
@@ -50,7 +49,8 @@ private let targets: [CodeTarget] = {
 
   static let doubles: [Double] = {
     // Neighbours of f32 values whose own rounding to f16 or bf16 is a tie.
-    singles.map(Double.init).flatMap { [$0, $0.nextUp, $0.nextDown] } + [1e300, -1e300, 1e-300, -Double.leastNormalMagnitude / 4, 0x1p-150]
+    let near = singles.map(Double.init).flatMap { [$0, $0.nextUp, $0.nextDown] }
+    return near + [1e300, -1e300, 1e-300, -Double.leastNormalMagnitude / 4, 0x1p-150]
   }()
 
   /// bf16 by definition: nearest, ties to even.
@@ -74,7 +74,7 @@ private let targets: [CodeTarget] = {
 
   static func isNaN16(_ bits: UInt16, exponent: UInt16) -> Bool { bits & 0x7fff > exponent }
 
-  @Test(arguments: targets) func widensEveryF16(target: CodeTarget) throws {
+  @Test(arguments: targets) func widensEveryF16(target: Machine) throws {
     let all = (0...UInt16.max).map { $0 }
     let got = try Converter(.f16, .f32, target)(all, filling: Float(0))
     for (bits, value) in zip(all, got) {
@@ -84,7 +84,7 @@ private let targets: [CodeTarget] = {
     }
   }
 
-  @Test(arguments: targets) func narrowsToF16(target: CodeTarget) throws {
+  @Test(arguments: targets) func narrowsToF16(target: Machine) throws {
     let fromF32 = try Converter(.f32, .f16, target)(Self.singles, filling: UInt16(0))
     for (x, got) in zip(Self.singles, fromF32) {
       let same = x.isNaN ? Self.isNaN16(got, exponent: 0x7c00) : got == Float16(x).bitPattern
@@ -97,7 +97,7 @@ private let targets: [CodeTarget] = {
     }
   }
 
-  @Test(arguments: targets) func narrowsToBF16(target: CodeTarget) throws {
+  @Test(arguments: targets) func narrowsToBF16(target: Machine) throws {
     let fromF32 = try Converter(.f32, .bf16, target)(Self.singles, filling: UInt16(0))
     for (x, got) in zip(Self.singles, fromF32) {
       let same = x.isNaN ? Self.isNaN16(got, exponent: 0x7f80) : got == Self.bf16(Double(x))
@@ -111,7 +111,7 @@ private let targets: [CodeTarget] = {
     #expect(try Converter(.f32, .bf16, target)([Float(bitPattern: 0x0020_0000)], filling: UInt16(0)) == [0x0020])
   }
 
-  @Test(arguments: targets) func roundsIntegersOnce(target: CodeTarget) throws {
+  @Test(arguments: targets) func roundsIntegersOnce(target: Machine) throws {
     let big: [Int64] = [
       0, 1, -1, 257, -257, 65519, 65520, -65520, 0x1_0100_0000, 0x1_0100_0001, 0x1_00ff_ffff, .max, .min, .max - 1,
       (1 << 62) + (1 << 54), (1 << 62) + (1 << 54) + 1, (1 << 62) + (1 << 54) - 1, -(1 << 62) - (1 << 54) - 1,
@@ -135,7 +135,7 @@ private let targets: [CodeTarget] = {
     #expect(fromUnsigned == unsigned.map { Float($0) })
   }
 
-  @Test(arguments: targets) func saturates(target: CodeTarget) throws {
+  @Test(arguments: targets) func saturates(target: Machine) throws {
     func expect<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type, _ element: ElementType) throws {
       let ends = [Double(T.min), Double(T.max)]
       let fixed: [Double] = [.nan, -.nan, .infinity, -.infinity, 0, -0.0, 0.99, -0.99, 1.5, -1.5, 2.5, 1e300, -1e300]
@@ -159,8 +159,9 @@ private let targets: [CodeTarget] = {
     try expect(UInt64.self, .u64)
   }
 
-  @Test(arguments: targets) func boolsAndWidths(target: CodeTarget) throws {
-    #expect(try Converter(.f32, .bool, target)([Float(0), -0.0, .leastNonzeroMagnitude, .nan], filling: UInt8(7)) == [0, 0, 1, 1])
+  @Test(arguments: targets) func boolsAndWidths(target: Machine) throws {
+    let floats = [Float(0), -0.0, .leastNonzeroMagnitude, .nan]
+    #expect(try Converter(.f32, .bool, target)(floats, filling: UInt8(7)) == [0, 0, 1, 1])
     #expect(try Converter(.bool, .f64, target)([UInt8(0), 1], filling: 7.0) == [0, 1])
     #expect(try Converter(.bool, .s32, target)([UInt8(0), 1], filling: Int32(7)) == [0, 1])
     #expect(try Converter(.s8, .u32, target)([Int8(-1), 5], filling: UInt32(0)) == [.max, 5])

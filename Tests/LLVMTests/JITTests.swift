@@ -1,4 +1,5 @@
 import ApusSupport
+import ApusTarget
 import Testing
 
 @testable import ApusLLVM
@@ -7,7 +8,7 @@ typealias AddKernel =
   @convention(c) (UnsafeMutablePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, Int) -> Void
 
 /// out[i] = a[i] + b[i]: whole vectors, then single elements.
-func emitAdd(_ name: String, for target: CodeTarget = .host()) throws -> Emitter {
+func emitAdd(_ name: String, for target: Machine = .host()) throws -> Emitter {
   let emitter = Emitter(name, for: try TargetMachine(target))
   let lanes = target.vectorBytes / 4
   let (scalar, vector) = (emitter.types.f32, emitter.types.f32.vector(lanes))
@@ -37,14 +38,14 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
 
 @Suite struct JITTests {
   @Test(arguments: [0, 1, 7, 16, 33]) func runsAVectorLoop(count: Int) throws {
-    let jit = try JIT()
+    let jit = try JIT(for: .host())
     try jit.add(emitAdd("add").objectFile())
     let kernel = try jit.lookup("add")
     #expect(runAdd(kernel, count: count))
   }
 
   @Test func assemblyUsesTheWidestRegisters() throws {
-    let target = CodeTarget.host()
+    let target = Machine.host()
     let assembly = try emitAdd("add").assembly()
     switch target.vectorBytes {
     case 64: #expect(assembly.contains("%zmm"))
@@ -54,23 +55,16 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
   }
 
   @Test func generatesForOtherMachines() throws {
-    let wide = CodeTarget(triple: "x86_64-unknown-linux-gnu", cpu: "icelake-server", features: "+avx512f,+avx")
-    #expect(wide.vectorBytes == 64 && wide.vectorRegisters == 32)
-    #expect(try emitAdd("add", for: wide).assembly().contains("%zmm"))
-    let old = CodeTarget(triple: "x86_64-unknown-linux-gnu", cpu: "x86-64", features: "")
-    #expect(try emitAdd("add", for: old).assembly().contains("addps"))
-    let arm = CodeTarget(triple: "aarch64-unknown-linux-gnu", cpu: "generic", features: "+neon")
-    #expect(try emitAdd("add", for: arm).assembly().contains("fadd\tv"))
-  }
-
-  @Test func refusesAnUnknownTarget() {
-    let target = CodeTarget(triple: "pdp11-dec-unix", cpu: "", features: "")
-    #expect(throws: DiagnosticError.self) { try TargetMachine(target) }
+    let expected = ["x86-64-v4": "%zmm", "x86-64-v3": "%ymm", "x86-64": "addps", "generic": "fadd\tv"]
+    for (name, text) in expected {
+      let machine = try #require(Machine.preset(name))
+      #expect(try emitAdd("add", for: machine).assembly().contains(text), "\(name)")
+    }
   }
 
   @Test func callsADefinedSymbol() throws {
     let callback: @convention(c) (Int) -> Int = { $0 * 3 + 1 }
-    let jit = try JIT()
+    let jit = try JIT(for: .host())
     try jit.define("apus_test_callback", at: unsafeBitCast(callback, to: UnsafeRawPointer.self))
     let emitter = Emitter("calls", for: try TargetMachine(.host()))
     let integer = CodeParameter(type: emitter.types.i64)
@@ -85,7 +79,7 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
   }
 
   @Test func hidesTheProcessFromCompiledCode() throws {
-    let jit = try JIT()
+    let jit = try JIT(for: .host())
     let emitter = Emitter("escapes", for: try TargetMachine(.host()))
     let integer = CodeParameter(type: emitter.types.i64)
     let getpid = emitter.declare("getpid", [], result: emitter.types.i32)
@@ -99,7 +93,7 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
   }
 
   @Test func definesBlockCopies() throws {
-    let jit = try JIT()
+    let jit = try JIT(for: .host())
     let emitter = Emitter("blocks", for: try TargetMachine(.host()))
     let pointer = CodeParameter(type: emitter.types.pointer, noAlias: true)
     emitter.function("copy", [pointer, pointer, CodeParameter(type: emitter.types.i64)]) { f in
@@ -118,7 +112,7 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
   }
 
   @Test func removesAnObject() throws {
-    let jit = try JIT()
+    let jit = try JIT(for: .host())
     let object = try emitAdd("add").objectFile()
     do {
       let loaded = try jit.addRemovable(object)
@@ -132,18 +126,18 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
   }
 
   @Test func rejectsDuplicatesAndRubbish() throws {
-    let jit = try JIT()
+    let jit = try JIT(for: .host())
     #expect(throws: DiagnosticError.self) { try jit.define("memcpy", at: UnsafeRawPointer(bitPattern: 64)!) }
     #expect(throws: DiagnosticError.self) { try jit.add(ObjectFile(bytes: [1, 2, 3])) }
     #expect(throws: DiagnosticError.self) { try jit.lookup("nothing") }
   }
 
   @Test func manyCompileAtOnce() async throws {
-    let shared = try JIT()
+    let shared = try JIT(for: .host())
     let good = try await withThrowingTaskGroup(of: Bool.self) { group in
       for index in 0..<8 {
         group.addTask {
-          let own = try JIT()
+          let own = try JIT(for: .host())
           let object = try emitAdd("add\(index)").objectFile()
           try own.add(object)
           try shared.add(object)

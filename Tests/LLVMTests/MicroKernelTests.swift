@@ -1,4 +1,5 @@
 import ApusSupport
+import ApusTarget
 import Testing
 
 @testable import ApusLLVM
@@ -14,7 +15,7 @@ struct TileFunction {
   enum Width { case all, exactly(Int), dynamic }
   enum Number: Equatable { case f32, f64, i32 }
 
-  var target = CodeTarget.host()
+  var target = Machine.host()
   var number = Number.f32
   var block: RegisterBlock
   var rows: Int
@@ -67,7 +68,7 @@ struct TileFunction {
   func check<T: Numeric & Equatable & BitwiseCopyable>(
     _ function: TileFunction, depth: Int, columns: Int, as _: T.Type, from value: (Int) -> T
   ) throws {
-    let jit = try JIT(function.target)
+    let jit = try JIT(for: function.target)
     try jit.add(function.emitter().objectFile())
     let kernel = unsafeBitCast(try jit.lookup("tile"), to: TileKernel.self)
     let (rows, width) = (function.rows, function.block.columns)
@@ -143,16 +144,9 @@ struct TileFunction {
     try check(i32, depth: 6, columns: Self.host.columns, as: Int32.self) { Int32($0) }
   }
 
-  static let wide = "+avx512f,+avx512vl,+avx512dq,+avx512bw,+avx2,+avx,+fma"
-  static let targets = [
-    CodeTarget(triple: "x86_64-unknown-linux-gnu", cpu: "znver3", features: "+avx2,+avx,+fma"),
-    CodeTarget(triple: "x86_64-unknown-linux-gnu", cpu: "x86-64-v3", features: "+avx2,+avx,+fma"),
-    CodeTarget(triple: "x86_64-unknown-linux-gnu", cpu: "znver4", features: wide),
-    CodeTarget(triple: "x86_64-unknown-linux-gnu", cpu: "icelake-server", features: wide),
-    CodeTarget(triple: "aarch64-unknown-linux-gnu", cpu: "neoverse-n1", features: "+neon"),
-  ]
+  static let targets = ["znver3", "x86-64-v3", "znver4", "sapphirerapids", "generic"].compactMap { Machine.preset($0) }
 
-  @Test(arguments: targets, [true, false]) func keepsTheBlockInRegisters(target: CodeTarget, packedA: Bool) throws {
+  @Test(arguments: targets, [true, false]) func keepsTheBlockInRegisters(target: Machine, packedA: Bool) throws {
     let block = RegisterBlock.preferred(for: target, elementBytes: 4)
     for rows in [block.rows, block.rows - 1] {
       var function = TileFunction(block, rows: rows)
@@ -164,12 +158,12 @@ struct TileFunction {
       let products = main.filter { $0.contains("vfmadd") || $0.contains("fmla") }
       #expect(products.count == rows * block.vectors * block.unroll)
       let spills = loops.joined().filter { isVectorSpill($0) }
-      #expect(spills.isEmpty, "\(target.cpu): \(spills.count) in\n\(main.joined(separator: "\n"))")
+      #expect(spills.isEmpty, "\(target.cpuName): \(spills.count) in\n\(main.joined(separator: "\n"))")
     }
   }
 
   @Test func withoutFMAItCallsNothing() throws {
-    let target = CodeTarget(triple: "x86_64-unknown-linux-gnu", cpu: "x86-64", features: "")
+    let target = try #require(Machine.preset("x86-64"))
     var function = TileFunction(RegisterBlock.preferred(for: target, elementBytes: 4))
     function.target = target
     let assembly = try function.emitter().assembly()

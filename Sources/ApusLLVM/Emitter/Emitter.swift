@@ -1,4 +1,6 @@
 import ApusSupport
+import ApusTarget
+
 internal import CLLVM
 
 /// Writes one LLVM module: owns its context, module and builder.
@@ -6,24 +8,24 @@ internal import CLLVM
 /// Code is vectorised by whoever emits it; `passes` only tidies up. An emitter belongs to one thread; two threads
 /// compile at once with an emitter and a target machine each.
 final class Emitter {
-  let machine: TargetMachine
+  let generator: TargetMachine
   let context: LLVMContextRef
   let module: LLVMModuleRef
   let builder: LLVMBuilderRef
   let types: CodeTypes
 
-  var target: CodeTarget { machine.target }
+  var target: Machine { generator.machine }
 
-  init(_ name: String, for machine: TargetMachine) {
-    self.machine = machine
+  init(_ name: String, for generator: TargetMachine) {
+    self.generator = generator
     context = LLVMContextCreate()
     module = LLVMModuleCreateWithNameInContext(name, context)
     builder = LLVMCreateBuilderInContext(context)
     types = CodeTypes(context)
-    let layout = LLVMCreateTargetDataLayout(machine.ref)
+    let layout = LLVMCreateTargetDataLayout(generator.ref)
     LLVMSetModuleDataLayout(module, layout)
     LLVMDisposeTargetData(layout)
-    LLVMSetTarget(module, machine.target.triple)
+    LLVMSetTarget(module, generator.machine.triple)
   }
 
   deinit {
@@ -141,8 +143,8 @@ extension Emitter {
   private func addFunctionAttributes(_ function: LLVMValueRef) {
     // All bits set is LLVM's index for the function itself, not a parameter.
     addAttribute("nounwind", to: function, at: -1)
-    addAttribute("target-cpu", value: target.cpu, to: function)
-    addAttribute("target-features", value: target.features, to: function)
+    addAttribute("target-cpu", value: target.cpuName, to: function)
+    addAttribute("target-features", value: target.featureString, to: function)
     // Without this LLVM splits 64-byte vectors in two on CPUs that once clocked down under them.
     if target.vectorBytes == 64 { addAttribute("prefer-vector-width", value: "512", to: function) }
   }

@@ -36,7 +36,7 @@ extension Emitter {
     verify()
     let options = LLVMCreatePassBuilderOptions()
     defer { LLVMDisposePassBuilderOptions(options) }
-    guard let error = LLVMRunPasses(module, Self.passes, machine.ref, options) else { return }
+    guard let error = LLVMRunPasses(module, Self.passes, generator.ref, options) else { return }
     let text = LLVMGetErrorMessage(error)
     preconditionFailure("LLVM's passes failed: \(text.map { String(cString: $0) } ?? "")")
   }
@@ -44,7 +44,7 @@ extension Emitter {
   private func emit(_ module: LLVMModuleRef?, _ kind: LLVMCodeGenFileType) throws(DiagnosticError) -> [UInt8] {
     var buffer: LLVMMemoryBufferRef?
     var message: UnsafeMutablePointer<CChar>?
-    guard LLVMTargetMachineEmitToMemoryBuffer(machine.ref, module, kind, &message, &buffer) == 0, let buffer else {
+    guard LLVMTargetMachineEmitToMemoryBuffer(generator.ref, module, kind, &message, &buffer) == 0, let buffer else {
       throw DiagnosticError(id: "llvm.emit", "LLVM could not generate code: \(takeString(message))")
     }
     defer { LLVMDisposeMemoryBuffer(buffer) }

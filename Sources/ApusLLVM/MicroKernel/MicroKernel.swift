@@ -145,6 +145,6 @@ extension MicroKernel {
   }
 
   private func multiplyAdd(_ e: Emitter, _ a: CodeValue, _ b: CodeValue, _ sum: CodeValue) -> CodeValue {
-    a.type.isFloat && e.target.hasFusedMultiplyAdd ? e.fma(a, b, sum) : e.add(sum, e.mul(a, b))
+    a.type.isFloat && e.target.hasFMA ? e.fma(a, b, sum) : e.add(sum, e.mul(a, b))
   }
 }

@@ -1,3 +1,5 @@
+import ApusTarget
+
 /// The block of the result that a contraction's inner loop keeps in registers.
 public struct RegisterBlock: Sendable, Hashable {
   /// Rows of the block; each broadcasts one element of the left operand a step.
@@ -22,14 +24,14 @@ public struct RegisterBlock: Sendable, Hashable {
     self.unroll = unroll
   }
 
-  /// The block that keeps both FMA units busy on `target` for elements of `bytes` bytes.
+  /// The block that keeps both FMA units busy on `machine` for elements of `bytes` bytes.
   ///
   /// Two FMA units with a latency of four or five cycles want at least ten independent sums. With 16 registers 6 × 2
   /// leaves two for the right operand and one for the broadcast; with 32, 8 × 2 stays below the 30 beyond which
   /// LLVM spills, and few rows keep an unpacked left operand within one L1 set per row.
-  public static func preferred(for target: CodeTarget, elementBytes bytes: Int) -> RegisterBlock {
-    let lanes = max(1, target.vectorBytes / bytes)
-    return target.vectorRegisters >= 32
+  public static func preferred(for machine: Machine, elementBytes bytes: Int) -> RegisterBlock {
+    let lanes = machine.lanes(bytes: bytes)
+    return machine.vectorRegisters >= 32
       ? RegisterBlock(rows: 8, vectors: 2, lanes: lanes, unroll: 4)
       : RegisterBlock(rows: 6, vectors: 2, lanes: lanes, unroll: 4)
   }

@@ -1,3 +1,5 @@
+import ApusTarget
+
 /// f16 and bf16, which are stored as their bits in an `i16` and computed in f32.
 ///
 /// LLVM's own conversions are used for f16 only, and only where the CPU has them: for bf16 LLVM 19 flushes
@@ -77,7 +79,12 @@ extension Emitter {
   }
 }
 
-extension CodeTarget {
+extension Machine {
   /// Whether f16 ↔ f32 is an instruction.
-  var convertsF16: Bool { has("f16c") || has("avx512f") || triple.hasPrefix("aarch64") || triple.hasPrefix("arm64") }
+  var convertsF16: Bool {
+    switch architecture {
+    case .x86_64: has("f16c")
+    case .aarch64: true
+    }
+  }
 }

@@ -1,0 +1,41 @@
+import ApusSupport
+internal import CLLVM
+
+/// LLVM's version, part of every artefact's cache key.
+public func llvmVersion() -> String {
+  var major: UInt32 = 0
+  var minor: UInt32 = 0
+  var patch: UInt32 = 0
+  LLVMGetVersion(&major, &minor, &patch)
+  return "\(major).\(minor).\(patch)"
+}
+
+/// The code generators Apus offers, registered once a process.
+enum LLVMTargets {
+  static func initialize() { _ = registered }
+
+  private static let registered: Void = {
+    LLVMInitializeX86TargetInfo()
+    LLVMInitializeX86Target()
+    LLVMInitializeX86TargetMC()
+    LLVMInitializeX86AsmPrinter()
+    LLVMInitializeAArch64TargetInfo()
+    LLVMInitializeAArch64Target()
+    LLVMInitializeAArch64TargetMC()
+    LLVMInitializeAArch64AsmPrinter()
+  }()
+}
+
+/// Copies a message that LLVM allocated, then frees it.
+func takeString(_ message: UnsafeMutablePointer<CChar>?) -> String {
+  guard let message else { return "" }
+  defer { LLVMDisposeMessage(message) }
+  return String(cString: message)
+}
+
+/// Turns LLVM's error, if there is one, into a diagnostic.
+func throwIfFailed(_ error: LLVMErrorRef?, id: String) throws(DiagnosticError) {
+  guard let error, let text = LLVMGetErrorMessage(error) else { return }
+  defer { LLVMDisposeErrorMessage(text) }
+  throw DiagnosticError(id: id, String(cString: text))
+}
