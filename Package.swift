@@ -85,7 +85,7 @@ let package = Package(
     tests("InterpreterTests", ["ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("GraphTests", ["ApusGraph", "ApusIR", "ApusTensor"]),
     tests("PassesTests", ["ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
-    tests("MemoryTests", ["ApusMemory"]),
+    tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests("ScheduleTests", ["ApusSchedule", "ApusInterpreter", "ApusIR", "ApusTarget"]),
     tests("LLVMTests", ["ApusLLVM", "ApusIR", "ApusTarget", "ApusTensor", "ApusRuntimeABI"]),
     tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor"]),
