@@ -1,0 +1,277 @@
+import ApusIR
+import ApusSupport
+import ApusTensor
+
+/// Writes the body of a kernel function of phase `loops`, op by op, at a moving insertion point.
+///
+/// Index arithmetic on constants is folded on the way, so that lowering can be written without
+/// special cases for the common zero offsets and unit strides.
+struct LoopBuilder {
+  private(set) var function: Function
+  /// Where the next op goes.
+  private(set) var block: BlockID
+  var location: LocationID = .none
+  private var constants: [Int: ValueID] = [:]
+  private var sizes: [Dim: ValueID] = [:]
+
+  init(name: String, location: LocationID = .none) {
+    function = Function(name: name, phase: .loops)
+    block = function.entry
+    self.location = location
+  }
+
+  mutating func intern(_ symbol: Symbol) -> SymbolID { function.symbols.append(symbol) }
+
+  mutating func addBuffer(_ type: TensorType) -> ValueID {
+    function.addParameter(type.with(form: .buffer))
+  }
+
+  /// Ends the function and hands it over.
+  consuming func finish() -> Function {
+    emit(.return, [], [])
+    return function
+  }
+
+  func type(of value: ValueID) -> TensorType { function.type(of: value) }
+
+  // MARK: Ops
+
+  @discardableResult
+  mutating func emit(
+    _ code: OpCode, _ operands: [ValueID], _ results: [TensorType], attributes: [NamedAttribute] = [],
+    regions: Int? = nil
+  ) -> OpID {
+    function.insert(
+      code, operands, attributes: attributes, results: results, regions: regions, at: .end(of: block),
+      location: location)
+  }
+
+  /// An op with one result.
+  mutating func emit(_ code: OpCode, _ operands: [ValueID], _ result: TensorType, attributes: [NamedAttribute] = [])
+    -> ValueID
+  {
+    let op = emit(code, operands, [result], attributes: attributes)
+    return function.result(of: op)
+  }
+
+  // MARK: Indices
+
+  /// A scalar s64 register holding a constant. It is made once, at the start of the function.
+  mutating func index(_ value: Int) -> ValueID {
+    if let known = constants[value] { return known }
+    let op = function.insert(
+      .constant, [], attributes: [NamedAttribute("value", .scalar(.signed(Int64(value))))], results: [.index],
+      at: .start(of: function.entry), location: location)
+    let result = function.result(of: op)
+    constants[value] = result
+    return result
+  }
+
+  /// The value of a dimension, read once at the start of the function.
+  mutating func size(_ dim: Dim) -> ValueID {
+    if case .constant(let value) = dim { return index(value) }
+    if let known = sizes[dim] { return known }
+    let op = function.insert(
+      .size, [], attributes: [NamedAttribute("of", .dims([dim]))], results: [.index],
+      at: .start(of: function.entry), location: location)
+    let result = function.result(of: op)
+    sizes[dim] = result
+    return result
+  }
+
+  /// The constant an index register is known to hold.
+  func constant(_ value: ValueID) -> Int? {
+    guard let op = function.definingOp(of: value), function.opcode(of: op) == .constant,
+      case .scalar(.signed(let known))? = function.attribute("value", of: op)
+    else { return nil }
+    return Int(known)
+  }
+
+  mutating func add(_ a: ValueID, _ b: ValueID) -> ValueID {
+    switch (constant(a), constant(b)) {
+    case (let x?, let y?): index(x &+ y)
+    case (0?, nil): b
+    case (nil, 0?): a
+    case (.some, nil), (nil, .some), (nil, nil): emit(.add, [a, b], .index)
+    }
+  }
+
+  mutating func add(_ a: ValueID, _ b: Int) -> ValueID { b == 0 ? a : add(a, index(b)) }
+
+  mutating func subtract(_ a: ValueID, _ b: ValueID) -> ValueID {
+    switch (constant(a), constant(b)) {
+    case (let x?, let y?): index(x &- y)
+    case (nil, 0?): a
+    case (.some, nil), (nil, .some), (nil, nil): emit(.sub, [a, b], .index)
+    }
+  }
+
+  mutating func multiply(_ a: ValueID, _ b: ValueID) -> ValueID {
+    switch (constant(a), constant(b)) {
+    case (let x?, let y?): index(x &* y)
+    case (1?, nil): b
+    case (nil, 1?): a
+    case (0?, nil), (nil, 0?): index(0)
+    case (.some, nil), (nil, .some), (nil, nil): emit(.mul, [a, b], .index)
+    }
+  }
+
+  mutating func multiply(_ a: ValueID, _ b: Int) -> ValueID { b == 1 ? a : multiply(a, index(b)) }
+
+  /// Quotient of non-negative indices by a positive one.
+  mutating func divide(_ a: ValueID, _ b: ValueID) -> ValueID {
+    switch (constant(a), constant(b)) {
+    case (let x?, let y?) where y != 0: index(x / y)
+    case (nil, 1?): a
+    case (0?, nil): index(0)
+    case (.some, _), (nil, .some), (nil, nil): emit(.div, [a, b], .index)
+    }
+  }
+
+  /// Remainder of non-negative indices by a positive one.
+  mutating func remainder(_ a: ValueID, _ b: ValueID) -> ValueID {
+    switch (constant(a), constant(b)) {
+    case (let x?, let y?) where y != 0: index(x % y)
+    case (_, 1?): index(0)
+    case (.some, _), (nil, .some), (nil, nil): emit(.rem, [a, b], .index)
+    }
+  }
+
+  mutating func minimum(_ a: ValueID, _ b: ValueID) -> ValueID {
+    if let x = constant(a), let y = constant(b) { return index(min(x, y)) }
+    return emit(.min, [a, b], .index)
+  }
+
+  mutating func maximum(_ a: ValueID, _ b: ValueID) -> ValueID {
+    if let x = constant(a), let y = constant(b) { return index(max(x, y)) }
+    return emit(.max, [a, b], .index)
+  }
+
+  mutating func compare(_ code: OpCode, _ a: ValueID, _ b: ValueID) -> ValueID {
+    emit(code, [a, b], TensorType(.bool, type(of: a).dims, form: .register))
+  }
+
+  // MARK: Registers
+
+  /// A register whose lanes all hold a number of that type. `lanes` nil is a scalar register.
+  mutating func literal(_ value: Scalar, _ element: ElementType, lanes: Int?) -> ValueID {
+    emit(
+      .constant, [], .register(element, lanes: lanes), attributes: [NamedAttribute("value", .scalar(value))])
+  }
+
+  mutating func splat(_ value: ValueID, lanes: Int?) -> ValueID {
+    guard let lanes, type(of: value).rank == 0 else { return value }
+    return emit(.splat, [value], .register(type(of: value).element, lanes: lanes))
+  }
+
+  mutating func convert(_ value: ValueID, to element: ElementType) -> ValueID {
+    let from = type(of: value)
+    return from.element == element ? value : emit(.convert, [value], from.with(element: element))
+  }
+
+  // MARK: Memory
+
+  /// Loads lanes that advance by `stride` along axis `along`; `lanes` nil loads one element.
+  mutating func load(_ buffer: ValueID, _ indices: [ValueID], lanes: Int? = nil, along: Int? = nil, stride: Int = 1)
+    -> ValueID
+  {
+    emit(
+      .load, [buffer] + indices, .register(type(of: buffer).element, lanes: lanes),
+      attributes: lanes == nil ? [] : advance(buffer, along, stride))
+  }
+
+  mutating func store(_ value: ValueID, _ buffer: ValueID, _ indices: [ValueID], along: Int? = nil, stride: Int = 1) {
+    let isVector = type(of: value).rank == 1
+    emit(
+      .store, [value, buffer] + indices, [], attributes: isVector ? advance(buffer, along, stride) : [])
+  }
+
+  private func advance(_ buffer: ValueID, _ along: Int?, _ stride: Int) -> [NamedAttribute] {
+    var list: [NamedAttribute] = []
+    if let along, along != type(of: buffer).rank - 1 { list.append(NamedAttribute("along", .int(along))) }
+    if stride != 1 { list.append(NamedAttribute("stride", .int(stride))) }
+    return list
+  }
+
+  /// Kernel-local memory of a constant size.
+  mutating func scratch(_ element: ElementType, _ shape: [Int]) -> ValueID {
+    emit(.scratch, [], TensorType(element, shape.map { .constant($0) }, form: .buffer))
+  }
+
+  // MARK: Control flow
+
+  enum LoopKind {
+    case serial, unrolled
+    case parallel(grain: Int)
+  }
+
+  /// `for i in stride(from: lower, to: upper, by: step)`; the body takes the counter and the carried
+  /// registers and returns the next ones. Returns the last.
+  @discardableResult
+  mutating func loop(
+    _ lower: ValueID, _ upper: ValueID, step: Int = 1, kind: LoopKind = .serial, carrying initial: [ValueID] = [],
+    _ body: (inout LoopBuilder, ValueID, [ValueID]) -> [ValueID]
+  ) -> [ValueID] {
+    var attributes: [NamedAttribute] = []
+    if step != 1 { attributes.append(NamedAttribute("step", .int(step))) }
+    switch kind {
+    case .serial: break
+    case .unrolled: attributes.append(NamedAttribute("kind", .name("unrolled")))
+    case .parallel(let grain):
+      attributes.append(NamedAttribute("kind", .name("parallel")))
+      if grain != 1 { attributes.append(NamedAttribute("grain", .int(grain))) }
+    }
+    let types = initial.map { type(of: $0) }
+    let op = emit(.for, [lower, upper] + initial, types, attributes: attributes)
+    let outer = block
+    block = function.region(0, of: op)
+    let counter = function.addParameter(.index, to: block)
+    let carried = types.map { function.addParameter($0, to: block) }
+    let next = body(&self, counter, carried)
+    emit(.yield, next, [])
+    block = outer
+    return function.results(of: op)
+  }
+
+  /// A loop that carries nothing.
+  mutating func loop(
+    _ lower: ValueID, _ upper: ValueID, step: Int = 1, kind: LoopKind = .serial,
+    _ body: (inout LoopBuilder, ValueID) -> Void
+  ) {
+    loop(lower, upper, step: step, kind: kind, carrying: []) { builder, counter, _ in
+      body(&builder, counter)
+      return []
+    }
+  }
+
+  /// `if` with a scalar condition; both branches return registers of the given types.
+  @discardableResult
+  mutating func branch(
+    _ condition: ValueID, _ results: [TensorType] = [], then: (inout LoopBuilder) -> [ValueID],
+    else otherwise: (inout LoopBuilder) -> [ValueID] = { _ in [] }
+  ) -> [ValueID] {
+    let op = emit(.if, [condition], results)
+    let outer = block
+    block = function.region(0, of: op)
+    let first = then(&self)
+    emit(.yield, first, [])
+    block = function.region(1, of: op)
+    let second = otherwise(&self)
+    emit(.yield, second, [])
+    block = outer
+    return function.results(of: op)
+  }
+
+  /// Writes into the single region of an op that was just emitted.
+  mutating func inRegion(of op: OpID, _ body: (inout LoopBuilder, BlockID) -> [ValueID]) {
+    let outer = block
+    block = function.region(0, of: op)
+    let results = body(&self, block)
+    emit(.yield, results, [])
+    block = outer
+  }
+
+  mutating func addParameter(_ type: TensorType, to block: BlockID) -> ValueID {
+    function.addParameter(type, to: block)
+  }
+}
