@@ -13,8 +13,8 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, exclude: exclude)
 }
 
 let package = Package(
@@ -78,7 +78,7 @@ let package = Package(
 
     // Tests
     tests("SupportTests", ["ApusSupport"]),
-    tests("TensorTests", ["ApusTensor", "ApusSupport"]),
+    tests("TensorTests", ["ApusTensor", "ApusSupport"], exclude: ["Fixtures"]),
     tests("TargetTests", ["ApusTarget", "ApusSupport"]),
     tests("SpecTests", ["ApusSpec", "ApusSupport"]),
     tests("IRTests", ["ApusIR", "ApusTensor", "ApusSupport"]),
