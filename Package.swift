@@ -88,7 +88,7 @@ let package = Package(
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests("ScheduleTests", ["ApusSchedule", "ApusInterpreter", "ApusIR", "ApusTarget"]),
     tests("LLVMTests", ["ApusLLVM", "ApusIR", "ApusTarget", "ApusTensor", "ApusRuntimeABI"]),
-    tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor"]),
+    tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor", "ApusSupport"]),
     tests("CompilerTests", ["ApusCompiler", "Apus"]),
     tests("CommandTests", ["ApusSupport"]),
     tests("FileTests", ["ApusGraph", "ApusIR", "ApusTensor", "ApusSupport"]),

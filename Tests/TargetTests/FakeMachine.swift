@@ -31,7 +31,9 @@ final class FakeMachine {
       "/sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
       "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size": "2097152\n",
     ]
-    let caches = [("1", "Data", "32K"), ("1", "Instruction", "64K"), ("2", "Unified", "512K"), ("3", "Unified", "32768K")]
+    let caches = [
+      ("1", "Data", "32K"), ("1", "Instruction", "64K"), ("2", "Unified", "512K"), ("3", "Unified", "32768K"),
+    ]
     for cpu in 0..<4 {
       let path = "/sys/devices/system/cpu/cpu\(cpu)"
       files[path + "/topology/core_id"] = "\(cpu / 2)\n"
