@@ -100,6 +100,8 @@ extension Dim {
     if case .constant(let x) = a, case .constant(let y) = b {
       return .constant(try checked(x.multipliedReportingOverflow(by: y)))
     }
+    // Sums multiplied with sums grow without bound; no size of a real model comes near.
+    guard a.terms.count * b.terms.count <= maximumTerms else { throw DimOverflow() }
     var terms: [Term] = []
     for s in a.terms {
       for t in b.terms {
@@ -111,6 +113,9 @@ extension Dim {
     }
     return try Dim(adding: terms)
   }
+
+  /// The most terms that the product of two polynomials may have before they are merged.
+  static let maximumTerms = 4096
 
   public static func product(_ dims: some Sequence<Dim>) throws(DimOverflow) -> Dim {
     var result: Dim = 1
@@ -169,6 +174,7 @@ extension Dim {
     // the ones that divide for ever.
     for _ in 0..<16 {
       guard let term = remainder.terms.last else { return quotient }
+      if lead.coefficient == -1, term.coefficient == .min { throw DimOverflow() }
       guard term.coefficient % lead.coefficient == 0, let factors = Dim.remove(lead.factors, from: term.factors)
       else { return nil }
       let step = try Dim(adding: [Term(coefficient: term.coefficient / lead.coefficient, factors: factors)])
