@@ -142,6 +142,32 @@ private final class Visits: Sendable {
     #expect(calls == 0 && apus_context_status(&context) == Int32(apus_status_cancelled))
   }
 
+  #if canImport(Glibc)
+    // A child of fork has the pool but none of its workers. Swift hides `fork`; the child touches C only.
+    @Test(arguments: [Int32(0), 50]) func aForkedChildFinishesItsLoops(spin: Int32) throws {
+      let symbol = try #require(dlsym(nil, "fork"))
+      let fork = unsafeBitCast(symbol, to: (@convention(c) () -> pid_t).self)
+      let pool = apus_pool_create(4, spin)
+      var context = apus_context()
+      apus_context_init(&context, pool)
+      let sum: apus_body = { _, closure, begin, end in
+        closure?.assumingMemoryBound(to: Int64.self).pointee += end - begin
+      }
+      let child = fork()
+      if child == 0 {
+        var count: Int64 = 0
+        for _ in 0..<100 { apus_pool_parallel_for(&context, sum, &count, 77, 2) }
+        apus_pool_destroy(pool)
+        _exit(count == 7700 ? 0 : 1)
+      }
+      try #require(child > 0)
+      var status: Int32 = -1
+      #expect(waitpid(child, &status, 0) == child)
+      #expect(status == 0)
+      apus_pool_destroy(pool)
+    }
+  #endif
+
   @Test func withoutAPoolALoopRunsOnItsCaller() {
     var context = apus_context()
     apus_context_init(&context, nil)
