@@ -13,6 +13,9 @@ public struct Syntax: Sendable {
   public let source: SourceText
   private var nodes = Table<NodeID, Node>()
 
+  /// The number of nodes: those that one graph adds are consecutive.
+  public var count: Int { nodes.count }
+
   public init(source: SourceText) { self.source = source }
 
   public subscript(id: NodeID) -> Node { nodes[id] }
@@ -26,7 +29,8 @@ public struct Syntax: Sendable {
     public var range: Range<Int>
 
     public enum Kind: Sendable {
-      case integer(Int)
+      /// The magnitude: a sign is an operator.
+      case integer(UInt64)
       case float(Double)
       case bool(Bool)
       case string(String)
@@ -58,6 +62,7 @@ public struct Syntax: Sendable {
 
   public struct Block: Sendable {
     public var statements: [Statement]
+    /// Empty where the text was wrong.
     public var results: [NodeID]
     public var range: Range<Int>
   }
@@ -68,6 +73,9 @@ public struct Syntax: Sendable {
       case assert(NodeID, String)
       case repeated(String, over: NodeID, [Statement])
       case result([NodeID])
+      /// A statement that could not be read, and has been reported. Lowering takes the names for known
+      /// and says nothing about them.
+      case invalid([String])
     }
     public var kind: Kind
     public var range: Range<Int>
@@ -76,13 +84,18 @@ public struct Syntax: Sendable {
   /// `weight f32[784, 10] from "w.npz" name: "w1"`.
   public struct WeightSyntax: Sendable {
     public enum Source: Sendable {
-      /// The file named like the graph's, with any ending that is there.
+      /// `range` is that of the file's name.
       case file(String, name: String?, range: Range<Int>)
-      case random(seed: Int, scale: Double)
+      /// The file named like the graph's, with any ending that is there.
+      case neighbour
+      /// The labels `seed` and `scale`.
+      case random([Argument])
       case literal(NodeID)
     }
     public var type: TypeSyntax
     public var source: Source
+    /// What the weight is bound to.
+    public var binding: String
   }
 
   /// `f32[B, 10]` before its symbols are known.
