@@ -82,7 +82,7 @@ extension Double {
 }
 
 /// Rounds the binary64 `bits` to a format with at most 8 exponent and 10 fraction bits.
-@usableFromInline
+@inlinable
 func narrowFloat(_ bits: UInt64, exponentBits: UInt64, fractionBits: UInt64) -> UInt16 {
   let sign = UInt16(truncatingIfNeeded: bits >> 63) << 15
   let exponent = Int64(bits >> 52 & 0x7FF)

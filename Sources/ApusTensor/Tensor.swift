@@ -170,3 +170,8 @@ extension Tensor: Hashable {
     withUnsafeBytes { hasher.combine(bytes: $0) }
   }
 }
+
+extension Tensor: CustomStringConvertible {
+  /// "f32[2, 3]".
+  public var description: String { Self.describe(elementType, shape) }
+}

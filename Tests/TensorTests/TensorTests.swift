@@ -9,6 +9,7 @@ import Testing
     #expect(tensor.elementType == .f32)
     #expect(tensor.byteCount == 24)
     #expect(tensor.rank == 2)
+    #expect(tensor.description == "f32[2, 3]")
     #expect(tensor.storage.isAligned(to: 64))
   }
 
