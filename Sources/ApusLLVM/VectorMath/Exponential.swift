@@ -1,0 +1,102 @@
+extension Emitter {
+  /// e^x. f32 in f32 arithmetic, f64 to either accuracy.
+  func exponential(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let range = ExponentRange(x.format)
+    let split = ReducedExponent(x.clamped(range.vanishing, range.overflowing), accuracy)
+    return split.power.scale(1.0 + split.excess)
+  }
+
+  /// e^x / 2 without the overflow of e^x, for x ≥ 0.
+  func halfExponential(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let split = ReducedExponent(x.atMost(ExponentRange(x.format).overflowing + 1), accuracy)
+    return split.power.scale(1.0 + split.excess, extra: -1)
+  }
+
+  /// 2^x.
+  func exponentialOfTwo(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let limit = Double(x.format.bias)
+    let clamped = x.clamped(-limit - Double(x.format.fractionBits) - 2, limit + 2)
+    let power = RoundedLanes(clamped)
+    let rest = (clamped - power.number) * Self.naturalLogOfTwo
+    return power.scale(1.0 + excessOfExponential(rest, accuracy))
+  }
+
+  /// e^x − 1, for f64.
+  func exponentialMinusOne(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    // Below −40 the result is −1 in every accuracy.
+    let split = ReducedExponent(x.clamped(-40, 710), accuracy)
+    // One power lower and doubled at the end, because 2^1024 is not a number.
+    let scale = split.power.powerOfTwo(extra: -1)
+    let result = split.excess.multiplied(by: scale, plus: scale - 0.5) * 2
+    return (x.magnitude < 0x1p-54).then(x, else: result)
+  }
+
+  /// 1 / (1 + e^−x).
+  ///
+  /// With e = e^−|x| it is e / (1 + e) on the left and one minus that on the right, so nothing overflows and nothing
+  /// cancels. The rounding errors of 1 + (e^r − 1) and of 1 + e are put back before the last multiplication.
+  func logistic(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let range = ExponentRange(x.format)
+    let split = ReducedExponent((-x.magnitude).atLeast(range.vanishing), accuracy)
+    let (low, high) = split.power.halves()
+    let e = (low + low * split.excess) * high
+    let sum = 1.0 + e
+    let lost = e - (sum - 1.0)
+    let quotient = low / sum
+    // 1 / (1 + e) to the few bits that weighting a rounding error needs.
+    let weight = e * 0.5 - 1.0
+    let excess = weight.multiplied(by: lost, plus: split.excess)
+    let left = quotient.multiplied(by: excess, plus: quotient) * high
+    return (x < 0).then(left, else: 1.0 - left)
+  }
+
+  /// e^r − 1 for |r| ≤ ln 2 / 2, as r + r²·q(r) with q fitted by the Remez algorithm to the relative error of the
+  /// result: 2⁻²⁵·⁸ in f32 (for e^r 2⁻²⁸·¹), 2⁻³⁷·⁵ and 2⁻⁶⁰ in f64.
+  func excessOfExponential(_ r: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let q =
+      !r.isDouble
+      ? r.polynomial([0x1.fffffcp-2, 0x1.555494p-3, 0x1.555886p-5, 0x1.1238a6p-7, 0x1.6a85fap-10])
+      : r.polynomial(accuracy == .single ? Self.exponentialSingle : Self.exponentialDouble)
+    return q.multiplied(by: r * r, plus: r)
+  }
+
+  static let naturalLogOfTwo = 0.6931471805599453
+
+  private static let exponentialSingle = [
+    0.5000000000104897, 0.1666666675392884, 0.04166666595518448, 0.008333289123355542, 0.0013888985013078294,
+    0.00019904859332102055, 2.479644140532743e-05,
+  ]
+
+  private static let exponentialDouble = [
+    0.5, 0.16666666666666674, 0.0416666666666667, 0.008333333333324462, 0.0013888888888857745, 0.00019841269877875756,
+    2.480158739155957e-05, 2.7557252835041905e-06, 2.75572093042715e-07, 2.5106071151618857e-08, 2.093610878483414e-09,
+  ]
+}
+
+/// x = n · ln 2 + r with |r| ≤ ln 2 / 2, after Cody and Waite: the high part of ln 2 times any n is exact.
+struct ReducedExponent {
+  /// n.
+  let power: RoundedLanes
+  /// e^r − 1.
+  let excess: Lanes
+
+  /// `tail` is added to x with the accuracy of r.
+  init(_ x: Lanes, tail: Lanes? = nil, _ accuracy: MathAccuracy) {
+    power = RoundedLanes(x, times: 1.4426950408889634)
+    let (high, low) =
+      x.isDouble ? (0x1.62e42feep-1, 1.9082149292705877e-10) : (0x1.62e4p-1, 0x1.7f7d1cp-20)
+    let first = power.number.multiplied(by: -high, plus: x)
+    let second = power.number.multiplied(by: -low, plus: first)
+    excess = x.emitter.excessOfExponential(tail.map { second + $0 } ?? second, accuracy)
+  }
+}
+
+/// Where e^x leaves a format: below the first it rounds to 0, above the second it is infinite.
+struct ExponentRange {
+  let vanishing: Double
+  let overflowing: Double
+
+  init(_ format: FloatFormat) {
+    (vanishing, overflowing) = format.bias == FloatFormat.binary32.bias ? (-104, 89) : (-746, 710)
+  }
+}

@@ -1,0 +1,80 @@
+extension Emitter {
+  /// tanh of f32, in f32 arithmetic: an odd polynomial near 0, else 1 − 2 / (e^2|x| + 1).
+  func hyperbolicTangentInSingle(_ x: Lanes) -> Lanes {
+    let square = x * x
+    // (tanh(x) − x) / x³ in x², |x| ≤ 0.625; Remez, relative to tanh: 2⁻²⁷·⁷.
+    let series = square.polynomial([
+      -0x1.555532p-2, 0x1.1106f6p-3, -0x1.b835a4p-5, 0x1.51f8d4p-6, -0x1.750d06p-8,
+    ])
+    let near = series.multiplied(by: square * x, plus: x)
+    let bounded = x.magnitude.atMost(9.1)
+    let split = ReducedExponent(bounded + bounded, .single)
+    let e = (1.0 + split.excess) * split.power.powerOfTwo()
+    let far = 1.0 - 2.0 / (e + 1.0)
+    // The sign is set at the end, because the sum of two zeros in `near` can lose it.
+    return (x.magnitude < 0.625).then(near, else: far).withSign(of: x)
+  }
+
+  /// tanh of f64: E / (E + 2) with E = e^2|x| − 1.
+  func hyperbolicTangent(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let bounded = x.magnitude.atMost(22)
+    let split = ReducedExponent(bounded + bounded, accuracy)
+    let scale = split.power.powerOfTwo()
+    let e = split.excess.multiplied(by: scale, plus: scale - 1.0)
+    return (e / (e + 2.0)).withSign(of: x)
+  }
+
+  /// sinh of f64: an odd polynomial up to 1, beyond it e^|x|/2 − e^−|x|/2.
+  func hyperbolicSine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let square = x * x
+    let near = square.polynomial(Self.hyperbolicSineSeries(accuracy)).multiplied(by: square * x, plus: x)
+    let half = halfExponential(x.magnitude, accuracy)
+    let far = (half - 0.25 / half).withSign(of: x)
+    return (x.magnitude < 1.0).then(near, else: far)
+  }
+
+  /// cosh of f64.
+  func hyperbolicCosine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let half = halfExponential(x.magnitude, accuracy)
+    return half + 0.25 / half
+  }
+
+  /// asinh of f64: log1p(a + a² / (1 + √(a² + 1))) for a = |x|, and log(a) + ln 2 where a² no longer fits.
+  func inverseHyperbolicSine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let a = x.magnitude
+    let square = a * a
+    let isHuge = a > 0x1p500
+    let excess = a + square / (1.0 + (square + 1.0).squareRoot)
+    let log = logarithmOfOnePlus(isHuge.then(a, else: excess), accuracy)
+    return isHuge.then(log + Self.naturalLogOfTwo, else: log).withSign(of: x)
+  }
+
+  /// acosh of f64: log1p(t + √(2t + t²)) for t = x − 1.
+  func inverseHyperbolicCosine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let t = x - 1.0
+    let isHuge = x > 0x1p500
+    let excess = t + (t * (t + 2.0)).squareRoot
+    let log = logarithmOfOnePlus(isHuge.then(x, else: excess), accuracy)
+    let result = isHuge.then(log + Self.naturalLogOfTwo, else: log)
+    return (x < 1.0).then(.nan, else: result)
+  }
+
+  /// atanh of f64: log1p(2a / (1 − a)) / 2 for a = |x|.
+  func inverseHyperbolicTangent(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let a = x.magnitude
+    let log = logarithmOfOnePlus((a + a) / (1.0 - a), accuracy)
+    return (log * 0.5).withSign(of: x)
+  }
+
+  /// (sinh(x) − x) / x³ in x², |x| ≤ 1; Remez, relative to sinh: 2⁻³⁴ and 2⁻⁶¹.
+  private static func hyperbolicSineSeries(_ accuracy: MathAccuracy) -> [Double] {
+    switch accuracy {
+    case .single: [0.16666666497562657, 0.008333350058122883, 0.00019836159781515437, 2.816951224185876e-06]
+    case .double:
+      [
+        0.16666666666666669, 0.008333333333332912, 0.0001984126984159341, 2.755731910675639e-06,
+        2.5052130998809016e-08, 1.6056659159720553e-10, 7.776600349367648e-13,
+      ]
+    }
+  }
+}

@@ -1,0 +1,108 @@
+extension Emitter {
+  /// asin of f64.
+  func arcSine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let half = HalvedArc(x, accuracy)
+    let folded = Self.quarterTurn - (half.arc * 2.0 - Self.quarterTurnRest)
+    return half.isFolded.then(folded, else: half.arc).withSign(of: x)
+  }
+
+  /// acos of f64.
+  func arcCosine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let half = HalvedArc(x, accuracy)
+    let double = half.arc * 2.0
+    let left = 2.0 * Self.quarterTurn - (double - 2.0 * Self.quarterTurnRest)
+    let folded = (x < 0).then(left, else: double)
+    let straight = Self.quarterTurn - (half.arc.withSign(of: x) - Self.quarterTurnRest)
+    return half.isFolded.then(folded, else: straight)
+  }
+
+  /// atan of f64.
+  func arcTangent(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    arcTangent(ratio: x.magnitude, over: x.constant(1), accuracy).withSign(of: x)
+  }
+
+  /// The angle of the point (x, y) in f64, with the special cases of IEEE 754-2019's atan2.
+  func arcTangent(y: Lanes, x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    // Scaled so that neither the quotient's operands nor their sum leave the range.
+    let (a, b) = (y.magnitude, x.magnitude)
+    let areInfinite = a.equals(.infinity) & b.equals(.infinity)
+    let areZero = a.equals(0) & b.equals(0)
+    let isHuge = (a > 0x1p1000) | (b > 0x1p1000)
+    let isTiny = (a < 0x1p-900) & (b < 0x1p-900)
+    let scale = isHuge.then(x.constant(0x1p-100), else: isTiny.then(0x1p150, else: x.constant(1)))
+    let top = areInfinite.then(1.0, else: a * scale)
+    let bottom = areInfinite.then(1.0, else: areZero.then(1.0, else: b * scale))
+    let angle = arcTangent(ratio: top, over: bottom, accuracy)
+    let behind = 2.0 * Self.quarterTurn - (angle - 2.0 * Self.quarterTurnRest)
+    let result = x.signBitIsSet.then(behind, else: angle).withSign(of: y)
+    // A NaN in either operand goes through the comparisons above unseen.
+    return (x.isNaN | y.isNaN).then(x + y, else: result)
+  }
+
+  /// atan(a / b) for a, b ≥ 0. Beyond tan(π/8) and tan(3π/8) the argument is turned back by π/4 and by π/2.
+  private func arcTangent(ratio a: Lanes, over b: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let isMiddle = a > b * 0.41421356237309503
+    let isSteep = a > b * 2.414213562373095
+    let top = isSteep.then(-b, else: isMiddle.then(a - b, else: a))
+    let bottom = isSteep.then(a, else: isMiddle.then(a + b, else: b))
+    let t = top / bottom
+    let turned = isSteep.then(Self.quarterTurn, else: isMiddle.then(Self.quarterTurn / 2, else: a.constant(0)))
+    let turnedRest = isSteep.then(
+      Self.quarterTurnRest, else: isMiddle.then(Self.quarterTurnRest / 2, else: a.constant(0)))
+    let square = t * t
+    let series = square.polynomial(Self.arcTangentSeries(accuracy)) * square
+    return turned + (series.multiplied(by: t, plus: turnedRest) + t)
+  }
+
+  static let quarterTurn = 0x1.921fb54442d18p+0
+  /// π/2 − `quarterTurn`.
+  static let quarterTurnRest = 0x1.1a62633145c07p-54
+
+  /// (atan(t) − t) / t³ in t², |t| ≤ tan(π/8); Remez, relative to atan: 2⁻⁴⁰ and 2⁻⁶³·⁸.
+  private static func arcTangentSeries(_ accuracy: MathAccuracy) -> [Double] {
+    switch accuracy {
+    case .single:
+      [
+        -0.33333333296434975, 0.1999999440642605, -0.14285426635473777, 0.1110405600698116, -0.08997296125926377,
+        0.0699317920246836, -0.03795731280750474,
+      ]
+    case .double:
+      [
+        -0.33333333333333326, 0.19999999999997095, -0.14285714285316395, 0.11111111083745182, -0.09090907985832557,
+        0.0769227920001312, -0.0666617466023324, 0.05876516161967278, -0.05215178751711422, 0.04490552048306257,
+        -0.033174614361956484, 0.014893399059145473,
+      ]
+    }
+  }
+}
+
+/// asin(s) for s ≤ ½: of |x| itself, or where |x| > ½ of √((1 − |x|) / 2), half the angle that is left to π/2.
+private struct HalvedArc {
+  let isFolded: Lanes
+  let arc: Lanes
+
+  init(_ x: Lanes, _ accuracy: MathAccuracy) {
+    let a = x.magnitude
+    isFolded = a > 0.5
+    let square = isFolded.then((1.0 - a) * 0.5, else: a * a)
+    let s = isFolded.then(square.squareRoot, else: a)
+    arc = square.polynomial(Self.series(accuracy)).multiplied(by: square * s, plus: s)
+  }
+
+  /// (asin(s) − s) / s³ in s², s ≤ ½; Remez, relative to asin: 2⁻³⁹·⁹ and 2⁻⁵⁹·⁸.
+  private static func series(_ accuracy: MathAccuracy) -> [Double] {
+    switch accuracy {
+    case .single:
+      [
+        0.16666666626574234, 0.07500005058879396, 0.04464068138717604, 0.03042695471570085, 0.021861945711849937,
+        0.02066451198851772, 0.0019339083850110448, 0.032957350745687015,
+      ]
+    case .double:
+      [
+        0.16666666666666763, 0.07499999999970118, 0.04464285717527146, 0.030381942675865265, 0.0223722158914758,
+        0.01735159573455895, 0.013981015927799354, 0.011397313207715027, 0.01078921301340736, 0.0036725796270511936,
+        0.02178971353377822, -0.021115427628228704, 0.03270136908463819,
+      ]
+    }
+  }
+}

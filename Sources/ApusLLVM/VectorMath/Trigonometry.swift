@@ -1,0 +1,71 @@
+extension Emitter {
+  /// sin of f64, x in radians, over the whole range.
+  func sine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let angle = reducedAngle(x, accuracy)
+    let result = sineOrCosine(angle, quarterTurns: 0, accuracy)
+    return (x.magnitude < 0x1p-27).then(x, else: result)
+  }
+
+  func cosine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    sineOrCosine(reducedAngle(x, accuracy), quarterTurns: 1, accuracy)
+  }
+
+  func tangent(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    let angle = reducedAngle(x, accuracy)
+    let (sine, cosine) = (sineSeries(angle, accuracy), cosineSeries(angle, accuracy))
+    let isOdd = (angle.quadrant << 63).asFloat.signBitIsSet
+    let result = isOdd.then(-cosine, else: sine) / isOdd.then(sine, else: cosine)
+    return (x.magnitude < 0x1p-27).then(x, else: result)
+  }
+
+  /// sin(r + (quadrant + quarterTurns) · π/2).
+  private func sineOrCosine(_ angle: ReducedAngle, quarterTurns: Int, _ accuracy: MathAccuracy) -> Lanes {
+    let quadrant = angle.quadrant + angle.quadrant.integer(quarterTurns)
+    let isOdd = (quadrant << 63).asFloat.signBitIsSet
+    let result = isOdd.then(cosineSeries(angle, accuracy), else: sineSeries(angle, accuracy))
+    // Bit 1 of the quadrant becomes the sign.
+    let sign = (quadrant << 62) & quadrant.constant(bits: 1 << 63)
+    return (result.bits ^ sign).asFloat
+  }
+
+  /// sin(r) for |r| ≤ π/4: r + r³·S(r²), with the low part of r as in fdlibm's k_sin.c.
+  private func sineSeries(_ angle: ReducedAngle, _ accuracy: MathAccuracy) -> Lanes {
+    let r = angle.high
+    let square = r * r
+    let cube = square * r
+    guard let low = angle.low else { return square.polynomial(Self.sineSingle).multiplied(by: cube, plus: r) }
+    let tail = square.polynomial(Array(Self.sineDouble.dropFirst()))
+    let correction = square * (low * 0.5 - cube * tail) - low
+    return r - (correction - cube * Self.sineDouble[0])
+  }
+
+  /// cos(r) for |r| ≤ π/4: 1 − r²/2 + r⁴·C(r²), with the low part of r as in fdlibm's k_cos.c.
+  private func cosineSeries(_ angle: ReducedAngle, _ accuracy: MathAccuracy) -> Lanes {
+    let r = angle.high
+    let square = r * r
+    let fourth = square * square
+    guard let low = angle.low else {
+      return square.polynomial(Self.cosineSingle).multiplied(by: fourth, plus: 1.0 - square * 0.5)
+    }
+    let half = square * 0.5
+    let first = 1.0 - half
+    let lost = (1.0 - first) - half
+    return first + (lost + (fourth * square.polynomial(Self.cosineDouble) - r * low))
+  }
+
+  // Remez on |r| ≤ π/4; relative errors of sine 2⁻³⁷·⁵ and 2⁻⁵⁷·⁹, of cosine 2⁻⁴²·⁹ and 2⁻⁶³·⁹.
+  private static let sineSingle = [
+    -0.16666666640692865, 0.008333329292710608, -0.0001983930834916783, 2.7180840902896742e-06,
+  ]
+  private static let sineDouble = [
+    -0.1666666666666663, 0.00833333333332184, -0.00019841269829358533, 2.755731353851757e-06,
+    -2.5050734389931645e-08, 1.589543333353796e-10,
+  ]
+  private static let cosineSingle = [
+    0.04166666661929946, -0.0013888883483689299, 2.4799455855628694e-05, -2.720540028173852e-07,
+  ]
+  private static let cosineDouble = [
+    0.041666666666666595, -0.0013888888888873325, 2.4801587288983695e-05, -2.7557314210084863e-07,
+    2.087570427306205e-09, -1.1358683473859787e-11,
+  ]
+}
