@@ -928,9 +928,9 @@ extension OpInfo {
       OperandInfo("x", TypePattern(.dims([.dim("t"), .dim("b"), .dim("i")]), .variable("T"))),
       OperandInfo("w", TypePattern(.dims([.dim("g"), .dim("i")]), .variable("T"))),
       OperandInfo("r", TypePattern(.dims([.dim("g"), .dim("h")]), .variable("T"))),
-      OperandInfo("bias", TypePattern(.dims([.dim("e")]), .variable("T")), .optional),
       OperandInfo("hidden", TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T"))),
       OperandInfo("cell", TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T"))),
+      OperandInfo("bias", TypePattern(.dims([.dim("e")]), .variable("T")), .optional),
     ],
     results: ResultRule.patterns([TypePattern(.dims([.dim("t"), .dim("b"), .dim("h")]), .variable("T")), TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T")), TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T"))]),
     typeVariables: [
@@ -939,7 +939,7 @@ extension OpInfo {
     traits: [.pure],
     phases: [.graph],
     constraints: [
-      ConstraintInfo("C1", "the gates are four times the hidden size"),
+      ConstraintInfo("C1", "the gates are four times the hidden size, the biases eight times"),
     ],
     body: "t = shape(x)[0]\nb = shape(x)[1]\nn = shape(r)[1]\nprojected = x @ transpose(w, perm: [1, 0])\ngates = if has(bias) { projected + slice(bias, starts: [0], limits: [4 * n]) + slice(bias, starts: [4 * n], limits: [8 * n]) } else { projected }\nrt = transpose(r, perm: [1, 0])\nempty = constant(value: 0, shape: [t, b, n], to: type(x))\nk, states, last, last_cell = while k = 0, ys = empty, y = hidden, c = cell; k < t {\n  a = reshape(dynamic_slice(gates, [k, 0, 0], sizes: [1, b, 4 * n]), shape: [b, 4 * n]) + y @ rt\n  ig = logistic(slice(a, starts: [0, 0], limits: [b, n]))\n  og = logistic(slice(a, starts: [0, n], limits: [b, 2 * n]))\n  fg = logistic(slice(a, starts: [0, 2 * n], limits: [b, 3 * n]))\n  cg = tanh(slice(a, starts: [0, 3 * n], limits: [b, 4 * n]))\n  c2 = fg * c + ig * cg\n  y2 = og * tanh(c2)\n  k + 1, dynamic_update_slice(ys, reshape(y2, shape: [1, b, n]), [k, 0, 0]), y2, c2\n}\nstates, last, last_cell",
     maxULP: nil)
@@ -951,8 +951,8 @@ extension OpInfo {
       OperandInfo("x", TypePattern(.dims([.dim("t"), .dim("b"), .dim("i")]), .variable("T"))),
       OperandInfo("w", TypePattern(.dims([.dim("g"), .dim("i")]), .variable("T"))),
       OperandInfo("r", TypePattern(.dims([.dim("g"), .dim("h")]), .variable("T"))),
-      OperandInfo("bias", TypePattern(.dims([.dim("e")]), .variable("T")), .optional),
       OperandInfo("hidden", TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T"))),
+      OperandInfo("bias", TypePattern(.dims([.dim("e")]), .variable("T")), .optional),
     ],
     attributes: [
       AttributeInfo("linear_before_reset", .bool, default: .bool(false)),
@@ -964,7 +964,7 @@ extension OpInfo {
     traits: [.pure],
     phases: [.graph],
     constraints: [
-      ConstraintInfo("C1", "the gates are three times the hidden size"),
+      ConstraintInfo("C1", "the gates are three times the hidden size, the biases six times"),
     ],
     body: "t = shape(x)[0]\nb = shape(x)[1]\nn = shape(r)[1]\nzeros = constant(value: 0, shape: [6 * n], to: type(x))\nbiases = if has(bias) { bias } else { zeros }\ngates = x @ transpose(w, perm: [1, 0]) + slice(biases, starts: [0], limits: [3 * n])\nrb = slice(biases, starts: [3 * n], limits: [6 * n])\nrt = transpose(r, perm: [1, 0])\nrzr = slice(rt, starts: [0, 0], limits: [n, 2 * n])\nrn = slice(rt, starts: [0, 2 * n], limits: [n, 3 * n])\nbzr = slice(rb, starts: [0], limits: [2 * n])\nbn = slice(rb, starts: [2 * n], limits: [3 * n])\nempty = constant(value: 0, shape: [t, b, n], to: type(x))\nk, states, last = while k = 0, ys = empty, y = hidden; k < t {\n  a = reshape(dynamic_slice(gates, [k, 0, 0], sizes: [1, b, 3 * n]), shape: [b, 3 * n])\n  zr = logistic(slice(a, starts: [0, 0], limits: [b, 2 * n]) + y @ rzr + bzr)\n  z = slice(zr, starts: [0, 0], limits: [b, n])\n  q = slice(zr, starts: [0, n], limits: [b, 2 * n])\n  an = slice(a, starts: [0, 2 * n], limits: [b, 3 * n])\n  c = if linear_before_reset { tanh(an + q * (y @ rn + bn)) } else { tanh(an + (q * y) @ rn + bn) }\n  y2 = (1 - z) * c + z * y\n  k + 1, dynamic_update_slice(ys, reshape(y2, shape: [1, b, n]), [k, 0, 0]), y2\n}\nstates, last",
     maxULP: nil)

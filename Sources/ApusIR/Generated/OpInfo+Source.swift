@@ -17,7 +17,7 @@ extension OpInfo {
     phases: [.graph, .fused, .loops],
     constraints: [
       ConstraintInfo("C1", "a tensor value has the stated type"),
-      ConstraintInfo("C2", "a scalar value is exactly representable in the stated element type"),
+      ConstraintInfo("C2", "a scalar value is a number of the stated element type; one for a float type is rounded to it"),
     ],
     maxULP: 0)
 

@@ -14,6 +14,9 @@ public struct Function: Sendable {
   /// Names of results, where the source gave them (`graph f() -> (y, z)`); as many as results, or empty.
   public var resultNames: [String] = []
 
+  /// Relations between sizes that the symbols leave open: guards check them when the function runs.
+  public var obligations: [Obligation] = []
+
   var ops = Table<OpID, OpRow>()
   var operandSlots = Table<OperandID, OperandRow>()
   var values = Table<ValueID, ValueRow>()
