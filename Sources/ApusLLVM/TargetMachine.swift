@@ -38,6 +38,3 @@ final class TargetMachine {
     return LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(ref)
   }
 }
-
-// The name that the vector functions still use.
-typealias CodeTarget = Machine

@@ -1,3 +1,4 @@
+import ApusTarget
 import Testing
 
 @testable import ApusLLVM
@@ -10,20 +11,20 @@ struct MathKernels {
   let lanes: Int
   private let jit: JIT
 
-  init(_ functions: [MathFunction], double: Bool, lanes: Int, target: CodeTarget = .host()) throws {
+  init(_ functions: [MathFunction], double: Bool, lanes: Int, target: Machine = .host()) throws {
     self.lanes = lanes
-    jit = try JIT(target)
+    jit = try JIT(for: target)
     try jit.add(Self.object(functions, double: double, lanes: lanes, target: target))
   }
 
   static func object(
-    _ functions: [MathFunction], double: Bool, lanes: Int, target: CodeTarget, suffix: String = ""
+    _ functions: [MathFunction], double: Bool, lanes: Int, target: Machine, suffix: String = ""
   ) throws -> ObjectFile {
     try emitter(functions, double: double, lanes: lanes, target: target, suffix: suffix).objectFile()
   }
 
   static func emitter(
-    _ functions: [MathFunction], double: Bool, lanes: Int, target: CodeTarget, suffix: String = ""
+    _ functions: [MathFunction], double: Bool, lanes: Int, target: Machine, suffix: String = ""
   ) throws -> Emitter {
     let emitter = Emitter("math", for: try TargetMachine(target))
     let element = double ? emitter.types.f64 : emitter.types.f32
@@ -59,12 +60,12 @@ struct MathKernels {
   }
 }
 
-extension CodeTarget {
-  /// The host's twin without fused multiply-add.
-  var withoutFMA: CodeTarget {
-    let kept = features.split(separator: ",").filter { feature in
-      !["fma", "fma4"].contains(feature.dropFirst()) && !feature.dropFirst().hasPrefix("avx512")
-    }
-    return CodeTarget(triple: triple, cpu: "x86-64", features: (kept + ["-fma"]).joined(separator: ","))
+extension Machine {
+  /// This machine's twin without fused multiply-add, and so without AVX-512.
+  var withoutFMA: Machine {
+    var machine = self
+    machine.cpuName = "x86-64"
+    machine.features = features.filter { !$0.hasPrefix("fma") && !$0.hasPrefix("avx512") }
+    return machine
   }
 }

@@ -64,8 +64,8 @@ func mathReference(_ function: MathFunction, _ x: Double, _ y: Double) -> Double
   }
 #endif
 
-/// How far `got` lies from `want`, in units of the last place that `want` has in the narrower format; infinite where one
-/// is NaN, infinite or a zero of a sign that the other is not.
+/// How far `got` lies from `want`, in units of the last place that `want` has in the narrower format; infinite where
+/// one is NaN, infinite or of a sign that the other is not.
 func unitsInTheLastPlace<Narrow: BinaryFloatingPoint, Wide: BinaryFloatingPoint>(
   _ got: Narrow, _ want: Wide
 ) -> Double {

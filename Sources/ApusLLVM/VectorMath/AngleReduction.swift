@@ -87,9 +87,11 @@ extension Emitter {
     // The table begins with 64 zeros; the unused result for a small lane must not read before it.
     let position = bits.with(maximum((exponent - bits.integer(1075 - 62)).value, index(0)))
     let (word, shift) = (position >> 6, position & bits.integer(63))
-    let table = constantData(Self.twoOverPi.flatMap { w in (0..<8).map { UInt8(truncatingIfNeeded: w >> (8 * $0)) } },
-      alignment: 8, name: "two.over.pi")
-    let words = (0..<4).map { bits.with(load(types.i64, offset(table, types.i64, by: (word + bits.integer($0)).value))) }
+    let bytes = Self.twoOverPi.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+    let table = constantData(bytes, alignment: 8, name: "two.over.pi")
+    let words = (0..<4).map { i in
+      bits.with(load(types.i64, offset(table, types.i64, by: (word + bits.integer(i)).value)))
+    }
     func funnel(_ high: Lanes, _ low: Lanes, _ count: Lanes) -> Lanes {
       bits.with(intrinsic("llvm.fshl", [types.i64], [high.value, low.value, count.value]))
     }

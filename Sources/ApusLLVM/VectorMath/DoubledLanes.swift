@@ -25,7 +25,7 @@ struct DoubledLanes {
   /// a · b, exact with fused multiply-add and within 2⁻¹⁰⁶ of the product without.
   static func product(_ a: Lanes, _ b: Lanes) -> DoubledLanes {
     let high = a * b
-    if a.emitter.target.fusesMultiplyAdd {
+    if a.emitter.target.hasFMA {
       return DoubledLanes(high: high, low: a.multiplied(by: b, plus: -high))
     }
     let (x, y) = (Halves(a), Halves(b))

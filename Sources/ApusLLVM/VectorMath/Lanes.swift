@@ -41,7 +41,7 @@ struct Lanes {
 
   /// self · factor + addend: rounded once where the machine fuses, else twice. Algorithms hold their bound both ways.
   func multiplied(by factor: Lanes, plus addend: Lanes) -> Lanes {
-    guard emitter.target.fusesMultiplyAdd else { return self * factor + addend }
+    guard emitter.target.hasFMA else { return self * factor + addend }
     return with(emitter.fma(value, factor.value, addend.value))
   }
 
@@ -129,13 +129,6 @@ struct Lanes {
 
   func asDouble() -> Lanes { with(emitter.resizeFloat(value, to: emitter.types.f64)) }
   func asSingle() -> Lanes { with(emitter.resizeFloat(value, to: emitter.types.f32)) }
-}
-
-extension CodeTarget {
-  /// Whether a·b + c rounds once in hardware. Without it LLVM's fma would call a library.
-  var fusesMultiplyAdd: Bool {
-    has("fma") || has("avx512f") || triple.hasPrefix("aarch64") || triple.hasPrefix("arm64")
-  }
 }
 
 /// What an algorithm has to know of IEEE binary32 and binary64.
