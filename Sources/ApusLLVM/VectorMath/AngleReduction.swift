@@ -78,8 +78,8 @@ extension Emitter {
 
   /// Payne and Hanek's method on one f64 = ±m · 2^e with a 53-bit m.
   ///
-  /// Bits of 2/π worth more than 2^(1−e) give whole turns and drop out; the next 192 bits times m, modulo 2^192, are the
-  /// quadrant in two bits and a fraction good to 2⁻¹²⁵. No f64 comes nearer to a multiple of π/2 than 2⁻⁶² of it.
+  /// Bits of 2/π worth more than 2^(1−e) give whole turns and drop out; the next 192 bits times m, modulo 2^192, are
+  /// the quadrant in two bits and a fraction good to 2⁻¹²⁵. No f64 is nearer to a multiple of π/2 than 2⁻⁶² of it.
   private func reduceLargeAngle(_ x: Lanes) -> (quadrant: Lanes, high: Lanes, low: Lanes) {
     let bits = x.bits
     let exponent = (bits >> 52) & bits.integer(0x7ff)
