@@ -1,15 +1,17 @@
 extension Emitter {
   /// e^x. f32 in f32 arithmetic, f64 to either accuracy.
   func exponential(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let range = ExponentRange(x.format)
+    let range = ExponentRange(x, accuracy)
     let split = ReducedExponent(x.clamped(range.vanishing, range.overflowing), accuracy)
-    return split.power.scale(1.0 + split.excess)
+    return range.isNormal ? (1.0 + split.excess) * split.power.powerOfTwo() : split.power.scale(1.0 + split.excess)
   }
 
   /// e^x / 2 without the overflow of e^x, for x ≥ 0.
   func halfExponential(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let split = ReducedExponent(x.atMost(ExponentRange(x.format).overflowing + 1), accuracy)
-    return split.power.scale(1.0 + split.excess, extra: -1)
+    let range = ExponentRange(x, accuracy)
+    let split = ReducedExponent(x.atMost(range.overflowing + 1), accuracy)
+    let size = 1.0 + split.excess
+    return range.isNormal ? size * split.power.powerOfTwo(extra: -1) : split.power.scale(size, extra: -1)
   }
 
   /// 2^x.
@@ -36,7 +38,7 @@ extension Emitter {
   /// With e = e^−|x| it is e / (1 + e) on the left and one minus that on the right, so nothing overflows and nothing
   /// cancels. The rounding errors of 1 + (e^r − 1) and of 1 + e are put back before the last multiplication.
   func logistic(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let range = ExponentRange(x.format)
+    let range = ExponentRange(x, accuracy)
     let split = ReducedExponent((-x.magnitude).atLeast(range.vanishing), accuracy)
     let (low, high) = split.power.halves()
     let e = (low + low * split.excess) * high
@@ -73,7 +75,8 @@ extension Emitter {
   ]
 }
 
-/// x = n · ln 2 + r with |r| ≤ ln 2 / 2, after Cody and Waite: the high part of ln 2 times any n is exact.
+/// x = n · ln 2 + r with |r| ≤ ln 2 / 2, after Cody and Waite: the high part of ln 2 times any n is exact. In f64 to
+/// the accuracy of f32 one step is enough.
 struct ReducedExponent {
   /// n.
   let power: RoundedLanes
@@ -83,20 +86,37 @@ struct ReducedExponent {
   /// `tail` is added to x with the accuracy of r.
   init(_ x: Lanes, tail: Lanes? = nil, _ accuracy: MathAccuracy) {
     power = RoundedLanes(x, times: 1.4426950408889634)
-    let (high, low) =
-      x.isDouble ? (0x1.62e42feep-1, 1.9082149292705877e-10) : (0x1.62e4p-1, 0x1.7f7d1cp-20)
-    let first = power.number.multiplied(by: -high, plus: x)
-    let second = power.number.multiplied(by: -low, plus: first)
-    excess = x.emitter.excessOfExponential(tail.map { second + $0 } ?? second, accuracy)
+    let rest: Lanes
+    if x.isDouble && accuracy == .single {
+      rest = power.number.multiplied(by: -Emitter.naturalLogOfTwo, plus: x)
+    } else {
+      let (high, low) =
+        x.isDouble ? (0x1.62e42feep-1, 1.9082149292705877e-10) : (0x1.62e4p-1, 0x1.7f7d1cp-20)
+      rest = power.number.multiplied(by: -low, plus: power.number.multiplied(by: -high, plus: x))
+    }
+    excess = x.emitter.excessOfExponential(tail.map { rest + $0 } ?? rest, accuracy)
   }
 }
 
-/// Where e^x leaves a format: below the first it rounds to 0, above the second it is infinite.
+/// Where e^x leaves a format: below `vanishing` it rounds to 0, above `overflowing` it is infinite.
 struct ExponentRange {
   let vanishing: Double
   let overflowing: Double
+  /// Whether all that lies between is a normal number.
+  let isNormal: Bool
 
-  init(_ format: FloatFormat) {
-    (vanishing, overflowing) = format.bias == FloatFormat.binary32.bias ? (-104, 89) : (-746, 710)
+  init(_ x: Lanes, _ accuracy: MathAccuracy) {
+    switch (x.isDouble, accuracy) {
+    case (false, _): self.init(vanishing: -104, overflowing: 89, isNormal: false)
+    case (true, .double): self.init(vanishing: -746, overflowing: 710, isNormal: false)
+    // Far outside of f32, for which it is computed.
+    case (true, .single): self.init(vanishing: -700, overflowing: 700, isNormal: true)
+    }
+  }
+
+  private init(vanishing: Double, overflowing: Double, isNormal: Bool) {
+    self.vanishing = vanishing
+    self.overflowing = overflowing
+    self.isNormal = isNormal
   }
 }

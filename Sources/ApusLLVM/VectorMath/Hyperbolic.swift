@@ -39,24 +39,33 @@ extension Emitter {
     return half + 0.25 / half
   }
 
-  /// asinh of f64: log1p(a + a² / (1 + √(a² + 1))) for a = |x|, and log(a) + ln 2 where a² no longer fits.
+  /// asinh of f64: log1p(a + a² / (1 + √(a² + 1))) for a = |x|.
   func inverseHyperbolicSine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
     let a = x.magnitude
     let square = a * a
-    let isHuge = a > 0x1p500
     let excess = a + square / (1.0 + (square + 1.0).squareRoot)
-    let log = logarithmOfOnePlus(isHuge.then(a, else: excess), accuracy)
-    return isHuge.then(log + Self.naturalLogOfTwo, else: log).withSign(of: x)
+    return logarithmOfOnePlus(excess, insteadOfTwice: a, accuracy).withSign(of: x)
   }
 
   /// acosh of f64: log1p(t + √(2t + t²)) for t = x − 1.
   func inverseHyperbolicCosine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
     let t = x - 1.0
-    let isHuge = x > 0x1p500
     let excess = t + (t * (t + 2.0)).squareRoot
-    let log = logarithmOfOnePlus(isHuge.then(x, else: excess), accuracy)
-    let result = isHuge.then(log + Self.naturalLogOfTwo, else: log)
+    let result = logarithmOfOnePlus(excess, insteadOfTwice: x, accuracy)
     return (x < 1.0).then(.nan, else: result)
+  }
+
+  /// log1p(excess), or log(2a), which it nears, where a² leaves the range of f64.
+  private func logarithmOfOnePlus(_ excess: Lanes, insteadOfTwice a: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    switch accuracy {
+    // The square of a f32 is a f64; but infinity over infinity is not one.
+    case .single:
+      return a.equals(.infinity).then(a, else: logarithmOfOnePlus(excess, accuracy))
+    case .double:
+      let isHuge = a > 0x1p500
+      let log = logarithmOfOnePlus(isHuge.then(a, else: excess), accuracy)
+      return isHuge.then(log + Self.naturalLogOfTwo, else: log)
+    }
   }
 
   /// atanh of f64: log1p(2a / (1 − a)) / 2 for a = |x|.

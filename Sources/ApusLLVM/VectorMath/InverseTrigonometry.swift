@@ -23,13 +23,16 @@ extension Emitter {
 
   /// The angle of the point (x, y) in f64, with the special cases of IEEE 754-2019's atan2.
   func arcTangent(y: Lanes, x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    // Scaled so that neither the quotient's operands nor their sum leave the range.
     let (a, b) = (y.magnitude, x.magnitude)
     let areInfinite = a.equals(.infinity) & b.equals(.infinity)
     let areZero = a.equals(0) & b.equals(0)
-    let isHuge = (a > 0x1p1000) | (b > 0x1p1000)
-    let isTiny = (a < 0x1p-900) & (b < 0x1p-900)
-    let scale = isHuge.then(x.constant(0x1p-100), else: isTiny.then(0x1p150, else: x.constant(1)))
+    var scale = x.constant(1)
+    if accuracy == .double {
+      // So that neither the quotient's operands nor their sum leave the range; from f32 they cannot.
+      let isHuge = (a > 0x1p1000) | (b > 0x1p1000)
+      let isTiny = (a < 0x1p-900) & (b < 0x1p-900)
+      scale = isHuge.then(x.constant(0x1p-100), else: isTiny.then(0x1p150, else: scale))
+    }
     let top = areInfinite.then(1.0, else: a * scale)
     let bottom = areInfinite.then(1.0, else: areZero.then(1.0, else: b * scale))
     let angle = arcTangent(ratio: top, over: bottom, accuracy)

@@ -57,8 +57,17 @@ struct Lanes {
   var squareRoot: Lanes { with(emitter.squareRoot(value)) }
   func withSign(of other: Lanes) -> Lanes { with(emitter.copySign(value, other.value)) }
 
-  /// c₀ + c₁·self + c₂·self² + …, by Horner's rule.
+  /// c₀ + c₁·self + c₂·self² + … by Horner's rule; a long one as two interleaved halves, even and odd, because a single
+  /// chain of dependent operations takes longer than a core can look ahead.
   func polynomial(_ coefficients: [Double]) -> Lanes {
+    guard coefficients.count > 5 else { return horner(coefficients) }
+    let square = self * self
+    let even = square.horner(stride(from: 0, to: coefficients.count, by: 2).map { coefficients[$0] })
+    let odd = square.horner(stride(from: 1, to: coefficients.count, by: 2).map { coefficients[$0] })
+    return odd.multiplied(by: self, plus: even)
+  }
+
+  private func horner(_ coefficients: [Double]) -> Lanes {
     precondition(!coefficients.isEmpty, "a polynomial has a coefficient")
     return coefficients.dropLast().reversed().reduce(constant(coefficients[coefficients.count - 1])) {
       $0.multiplied(by: self, plus: $1)

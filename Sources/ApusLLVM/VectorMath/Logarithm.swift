@@ -17,25 +17,51 @@ extension Emitter {
 
   /// The natural logarithm of f64.
   func logarithm(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    withLogarithmSpecials(logarithm(SplitFloat(x), correction: nil, accuracy), of: x)
+    withLogarithmSpecials(logarithmOfPositive(x, correction: nil, accuracy), of: x)
   }
 
   /// log(1 + x) of f64.
   func logarithmOfOnePlus(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
     let sum = 1.0 + x
-    let lost = (x > 1.0).then(1.0 - (sum - x), else: x - (sum - 1.0))
-    let result = logarithm(SplitFloat(sum), correction: lost / sum, accuracy)
+    let lostOfSmall = x - (sum - 1.0)
+    let correction: Lanes
+    switch accuracy {
+    // For an x from f32 the sum is inexact only where it is nearly 1, or where what it loses does not matter.
+    case .single: correction = (x > 1.0).then(0.0, else: lostOfSmall)
+    case .double: correction = (x > 1.0).then(1.0 - (sum - x), else: lostOfSmall) / sum
+    }
+    let result = logarithmOfPositive(sum, correction: correction, accuracy)
     let finished = withLogarithmSpecials(result, of: sum)
     return (x.magnitude < 0x1p-54).then(x, else: finished)
   }
 
-  /// k·ln 2 + log(1 + f) + correction, with log(1 + f) from s = f / (2 + f):
-  /// log((1 + s) / (1 − s)) = 2s + s·R(s²), written so that f itself stays exact (fdlibm's e_log.c).
-  private func logarithm(_ split: SplitFloat, correction: Lanes?, _ accuracy: MathAccuracy) -> Lanes {
+  /// log(x) + correction, for finite x > 0.
+  private func logarithmOfPositive(_ x: Lanes, correction: Lanes?, _ accuracy: MathAccuracy) -> Lanes {
+    switch accuracy {
+    case .single:
+      let split = SplitFloat(x, mayBeDenormal: false)
+      let result = logarithm(power: split.exponent, fraction: split.fraction)
+      return correction.map { result + $0 } ?? result
+    case .double:
+      return logarithm(SplitFloat(x), correction: correction)
+    }
+  }
+
+  /// log(2^power · fraction) in f64 to the accuracy of f32, √½ ≤ fraction < √2: with s = f / (2 + f) for
+  /// f = fraction − 1, log(fraction) = log((1 + s) / (1 − s)) = 2s + s·R(s²).
+  func logarithm(power: Lanes, fraction: Lanes) -> Lanes {
+    let s = (fraction - 1.0) / (fraction + 1.0)
+    let square = s * s
+    let series = square.polynomial(Self.logarithmSeries(.single)).multiplied(by: square, plus: 2.0)
+    return power.multiplied(by: Self.naturalLogOfTwo, plus: s * series)
+  }
+
+  /// As above to the accuracy of f64, with `correction` added; written so that f itself stays exact (fdlibm's e_log.c).
+  private func logarithm(_ split: SplitFloat, correction: Lanes?) -> Lanes {
     let f = split.fraction - 1.0
     let s = f / (2.0 + f)
     let square = s * s
-    let series = square * square.polynomial(Self.logarithmSeries(accuracy))
+    let series = square * square.polynomial(Self.logarithmSeries(.double))
     let half = f * f * 0.5
     let low = split.exponent * 1.9082149292705877e-10
     let tail = s.multiplied(by: half + series, plus: correction.map { low + $0 } ?? low)
@@ -72,11 +98,11 @@ struct SplitFloat {
   /// m.
   let fraction: Lanes
 
-  init(_ x: Lanes) {
+  /// `mayBeDenormal: false` saves the lift of numbers that are too small to be normal.
+  init(_ x: Lanes, mayBeDenormal: Bool = true) {
     let format = x.format
-    let isDenormal = x < format.leastNormal
-    let lift = x.isDouble ? 54.0 : 25.0
-    let normal = isDenormal.then(x * (x.isDouble ? 0x1p54 : 0x1p25), else: x)
+    let isDenormal = mayBeDenormal ? x < format.leastNormal : nil
+    let normal = isDenormal.map { $0.then(x * (x.isDouble ? 0x1p54 : 0x1p25), else: x) } ?? x
     let origin = normal.bits.integer(x.isDouble ? 0x3fe6_a09e_667f_3bcd : 0x3f35_04f3)
     let distance = normal.bits - origin
     let fractionMask = distance.integer((1 << format.fractionBits) - 1)
@@ -86,6 +112,7 @@ struct SplitFloat {
     let integers = x.constant(x.isDouble ? 0x1p52 : 0x1p23)
     let shifted = (biased | integers.bits).asFloat
     let offset = (x.isDouble ? 0x1p52 : 0x1p23) + Double(format.bias)
-    exponent = isDenormal.then(shifted - (offset + lift), else: shifted - offset)
+    let lifted = offset + (x.isDouble ? 54 : 25)
+    exponent = shifted - (isDenormal.map { $0.then(lifted, else: x.constant(offset)) } ?? x.constant(offset))
   }
 }

@@ -55,8 +55,8 @@ extension Emitter {
     case .tanh: hyperbolicTangentInSingle(x[0])
     case .erf: errorFunctionInSingle(x[0])
     case .logistic: logistic(x[0], .single)
-    case .expm1, .log1p, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .pow, .atan2,
-      .cbrt:
+    case .pow: powerInSingle(x[0], x[1])
+    case .expm1, .log1p, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .atan2, .cbrt:
       nil
     }
   }
@@ -82,7 +82,7 @@ extension Emitter {
     case .asinh: inverseHyperbolicSine(x[0], accuracy)
     case .acosh: inverseHyperbolicCosine(x[0], accuracy)
     case .atanh: inverseHyperbolicTangent(x[0], accuracy)
-    case .pow: power(x[0], x[1], accuracy)
+    case .pow: power(x[0], x[1])
     case .atan2: arcTangent(y: x[0], x: x[1], accuracy)
     case .cbrt: cubeRoot(x[0], accuracy)
     }

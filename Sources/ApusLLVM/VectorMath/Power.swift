@@ -1,15 +1,26 @@
 extension Emitter {
-  /// x^y of f64 as e^(y·log|x|); the logarithm to about 66 bits where f64 accuracy is asked for.
-  func power(_ x: Lanes, _ y: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let a = x.magnitude
+  /// x^y of f64 as e^(y·log|x|), the logarithm to about 66 bits.
+  func power(_ x: Lanes, _ y: Lanes) -> Lanes {
     // Any power beyond this saturates, since no logarithm but 0 is smaller than 2⁻⁵⁴.
     let bounded = y.clamped(-0x1p70, 0x1p70)
-    let size: Lanes
-    switch accuracy {
-    case .single: size = exponential(bounded * logarithm(a, .single), .single)
-    case .double: size = exponential(of: bounded, timesLogarithmOf: a)
-    }
+    return withPowerSpecials(exponential(of: bounded, timesLogarithmOf: x.magnitude), x, y)
+  }
 
+  /// x^y of f32: the logarithm and the exponential in f64, what surrounds them in f32.
+  func powerInSingle(_ x: Lanes, _ y: Lanes) -> Lanes {
+    let a = x.magnitude
+    let split = SplitFloat(a)
+    let log = logarithm(power: split.exponent.asDouble(), fraction: split.fraction.asDouble())
+    // An infinite power of 1 would be NaN.
+    let bounded = y.clamped(-0x1p127, 0x1p127)
+    let size = exponential(bounded.asDouble() * log, .single).asSingle()
+    let isZero = a.equals(0)
+    let saturated = (isZero ^ (y < 0)).then(0.0, else: x.constant(.infinity))
+    return withPowerSpecials((isZero | a.equals(.infinity)).then(saturated, else: size), x, y)
+  }
+
+  /// |x|^y with its sign, and with the cases in which it is not a number or is one whatever the operand.
+  private func withPowerSpecials(_ size: Lanes, _ x: Lanes, _ y: Lanes) -> Lanes {
     let isInteger = Self.isInteger(y.magnitude)
     let isOdd = isInteger & !Self.isInteger(y.magnitude * 0.5)
     let isNegative = x.signBitIsSet & isOdd
@@ -20,22 +31,22 @@ extension Emitter {
     return (x.equals(1) | y.equals(0)).then(1.0, else: withNaN)
   }
 
-  /// Whether a f64 ≥ 0 has no fraction. From 2⁵² on none has one.
+  /// Whether a float ≥ 0 has no fraction. From 2^fractionBits on none has one.
   private static func isInteger(_ a: Lanes) -> Lanes {
-    ((a + 0x1p52) - 0x1p52).equals(a) | (a >= 0x1p52)
+    let integers = a.isDouble ? 0x1p52 : 0x1p23
+    return ((a + integers) - integers).equals(a) | (a >= integers)
   }
 
   private func exponential(of y: Lanes, timesLogarithmOf a: Lanes) -> Lanes {
     let log = doubledLogarithm(a)
     let exact = DoubledLanes.product(y, log.high)
-    let range = ExponentRange(y.format)
+    let range = ExponentRange(y, .double)
     let isInside = exact.high.magnitude < -range.vanishing
     // Outside the range the low part is meaningless and may be NaN.
     let tail = isInside.then(y.multiplied(by: log.low, plus: exact.low), else: 0.0)
     let bounded = exact.high.clamped(range.vanishing, range.overflowing)
     let split = ReducedExponent(bounded, tail: tail, .double)
-    let inside = split.power.scale(1.0 + split.excess)
-    return inside
+    return split.power.scale(1.0 + split.excess)
   }
 
   /// log(a) as a sum of two f64, for a ≥ 0: k·ln 2 + 2s + s³·(2/3 + s²·(2/5 + …)) with s = (m − 1) / (m + 1); the
