@@ -20,6 +20,8 @@ struct LoopBuilder {
     self.location = location
   }
 
+  mutating func addLocation(_ location: Location) -> LocationID { function.addLocation(location) }
+
   mutating func intern(_ symbol: Symbol) -> SymbolID { function.symbols.append(symbol) }
 
   mutating func addBuffer(_ type: TensorType) -> ValueID {
@@ -205,13 +207,19 @@ struct LoopBuilder {
     case parallel(grain: Int)
   }
 
-  /// `for i in stride(from: lower, to: upper, by: step)`; the body takes the counter and the carried
-  /// registers and returns the next ones. Returns the last.
-  @discardableResult
-  mutating func loop(
-    _ lower: ValueID, _ upper: ValueID, step: Int = 1, kind: LoopKind = .serial, carrying initial: [ValueID] = [],
-    _ body: (inout LoopBuilder, ValueID, [ValueID]) -> [ValueID]
-  ) -> [ValueID] {
+  /// A loop whose body is being written.
+  struct OpenLoop {
+    let op: OpID
+    let outer: BlockID
+    let counter: ValueID
+    /// The carried registers, as the body sees them.
+    let carried: [ValueID]
+  }
+
+  /// Starts `for i in stride(from: lower, to: upper, by: step)`; what follows is its body, until `close`.
+  mutating func open(
+    _ lower: ValueID, _ upper: ValueID, step: Int = 1, kind: LoopKind = .serial, carrying initial: [ValueID] = []
+  ) -> OpenLoop {
     var attributes: [NamedAttribute] = []
     if step != 1 { attributes.append(NamedAttribute("step", .int(step))) }
     switch kind {
@@ -223,55 +231,30 @@ struct LoopBuilder {
     }
     let types = initial.map { type(of: $0) }
     let op = emit(.for, [lower, upper] + initial, types, attributes: attributes)
-    let outer = block
-    block = function.region(0, of: op)
+    let outer = enter(region: 0, of: op)
     let counter = function.addParameter(.index, to: block)
     let carried = types.map { function.addParameter($0, to: block) }
-    let next = body(&self, counter, carried)
-    emit(.yield, next, [])
-    block = outer
-    return function.results(of: op)
+    return OpenLoop(op: op, outer: outer, counter: counter, carried: carried)
   }
 
-  /// A loop that carries nothing.
-  mutating func loop(
-    _ lower: ValueID, _ upper: ValueID, step: Int = 1, kind: LoopKind = .serial,
-    _ body: (inout LoopBuilder, ValueID) -> Void
-  ) {
-    loop(lower, upper, step: step, kind: kind, carrying: []) { builder, counter, _ in
-      body(&builder, counter)
-      return []
-    }
-  }
-
-  /// `if` with a scalar condition; both branches return registers of the given types.
+  /// Ends a loop's body; returns what it carried out.
   @discardableResult
-  mutating func branch(
-    _ condition: ValueID, _ results: [TensorType] = [], then: (inout LoopBuilder) -> [ValueID],
-    else otherwise: (inout LoopBuilder) -> [ValueID] = { _ in [] }
-  ) -> [ValueID] {
-    let op = emit(.if, [condition], results)
-    let outer = block
-    block = function.region(0, of: op)
-    let first = then(&self)
-    emit(.yield, first, [])
-    block = function.region(1, of: op)
-    let second = otherwise(&self)
-    emit(.yield, second, [])
-    block = outer
-    return function.results(of: op)
+  mutating func close(_ loop: OpenLoop, yielding next: [ValueID] = []) -> [ValueID] {
+    leave(to: loop.outer, yielding: next)
+    return function.results(of: loop.op)
   }
 
-  /// Writes into the single region of an op that was just emitted.
-  mutating func inRegion(of op: OpID, _ body: (inout LoopBuilder, BlockID) -> [ValueID]) {
-    let outer = block
-    block = function.region(0, of: op)
-    let results = body(&self, block)
+  /// Moves into a region of an op that was just emitted; returns the block to come back to.
+  mutating func enter(region index: Int, of op: OpID) -> BlockID {
+    defer { block = function.region(index, of: op) }
+    return block
+  }
+
+  /// Ends the region that was entered.
+  mutating func leave(to outer: BlockID, yielding results: [ValueID]) {
     emit(.yield, results, [])
     block = outer
   }
 
-  mutating func addParameter(_ type: TensorType, to block: BlockID) -> ValueID {
-    function.addParameter(type, to: block)
-  }
+  func result(_ index: Int = 0, of op: OpID) -> ValueID { function.result(index, of: op) }
 }

@@ -1,0 +1,159 @@
+import ApusIR
+import ApusSupport
+
+/// Turns one kernel into a function of phase `loops`, doing what its schedule says.
+struct KernelLowering {
+  /// The function the kernel stands in.
+  let host: Function
+  /// The kernel's body.
+  let body: BlockID
+  /// What the body yields.
+  let results: [ValueID]
+  var schedule: Schedule
+  var emitter: ElementEmitter
+  /// The buffers of the results.
+  var outputs: [ValueID]
+
+  /// The lowered function's symbols, and the host dimensions they stand for.
+  let sizes: [Dim]
+
+  init(_ kernel: OpID, in host: Function, name: String, schedule: Schedule) {
+    self.host = host
+    self.schedule = schedule
+    body = host.region(0, of: kernel)
+    guard let yield = host.terminator(of: body) else { preconditionFailure("a kernel's body ends in `yield`") }
+    results = host.operands(of: yield)
+
+    var builder = LoopBuilder(name: name, location: .none)
+    builder.location = builder.addLocation(host.location(of: kernel))
+    var substitution: [SymbolID: SymbolID] = [:]
+    var sizes: [Dim] = []
+    let order = Self.symbols(of: kernel, in: host)
+    for symbol in order {
+      let row = host.symbols[symbol]
+      // Names are dropped, so that kernels that differ only in them are equal.
+      substitution[symbol] = builder.intern(Symbol(name: "d\(sizes.count)", bounds: row.bounds))
+      sizes.append(.symbol(symbol))
+    }
+    self.sizes = sizes
+    func local(_ type: TensorType) -> TensorType {
+      type.with(dims: type.dims.map { dim in
+        (try? dim.substituting { .symbol(substitution[$0] ?? $0) }) ?? dim
+      })
+    }
+    var buffers: [ValueID: ValueID] = [:]
+    for parameter in host.parameters(of: body) {
+      buffers[parameter] = builder.addBuffer(local(host.type(of: parameter)))
+    }
+    outputs = results.map { builder.addBuffer(local(host.type(of: $0))) }
+    emitter = ElementEmitter(host: host, substitution: substitution, builder: builder, buffers: buffers)
+  }
+
+  /// Symbols that sizes in the kernel mention, in order of appearance.
+  private static func symbols(of kernel: OpID, in host: Function) -> [SymbolID] {
+    var order: [SymbolID] = []
+    func note(_ dims: [Dim]) {
+      for dim in dims { dim.forEachSymbol { if !order.contains($0) { order.append($0) } } }
+    }
+    let body = host.region(0, of: kernel)
+    for parameter in host.parameters(of: body) { note(host.type(of: parameter).dims) }
+    for op in host.ops(in: body) {
+      for result in host.results(of: op) { note(host.type(of: result).dims) }
+      for attribute in host.attributes(of: op) {
+        if case .dims(let dims) = attribute.value { note(dims) }
+      }
+    }
+    return order
+  }
+
+  consuming func finish() -> Function { emitter.builder.finish() }
+
+  // MARK: Loops
+
+  /// A loop; registers computed inside are forgotten after it. Returns what it carries out.
+  @discardableResult
+  mutating func loop(
+    _ lower: ValueID, _ upper: ValueID, step: Int = 1, kind: LoopBuilder.LoopKind = .serial,
+    carrying initial: [ValueID] = [],
+    _ body: (inout KernelLowering, ValueID, [ValueID]) throws -> [ValueID]
+  ) rethrows -> [ValueID] {
+    if let low = emitter.builder.constant(lower), let high = emitter.builder.constant(upper), low >= high {
+      return initial
+    }
+    let open = emitter.builder.open(lower, upper, step: step, kind: kind, carrying: initial)
+    let scope = emitter.openScope()
+    let next = try body(&self, open.counter, open.carried)
+    emitter.close(scope)
+    return emitter.builder.close(open, yielding: next)
+  }
+
+  /// Counts over 0 ..< size in steps of the vector width, then one by one over what is left.
+  ///
+  /// The body computes `emitter.lanes` neighbouring elements at the counter, or one where that is nil; its last argument numbers
+  /// the copies of an unrolled body. `folding` turns
+  /// the carried vectors into scalars between the two loops.
+  @discardableResult
+  mutating func vectorLoop(
+    _ size: ValueID, carrying initial: [ValueID] = [],
+    folding: (inout KernelLowering, [ValueID]) -> [ValueID] = { $1 },
+    _ body: (inout KernelLowering, ValueID, [ValueID], Int) throws -> [ValueID]
+  ) rethrows -> [ValueID] {
+    let width = schedule.vectorLanes
+    let saved = emitter.lanes
+    var carried = initial
+    var start = emitter.builder.index(0)
+    if width > 1 {
+      emitter.lanes = width
+      for step in Set([width * max(schedule.unroll, 1), width]).sorted(by: >) {
+        let rest = emitter.builder.subtract(size, start)
+        let whole = emitter.builder.subtract(
+          rest, emitter.builder.remainder(rest, emitter.builder.index(step)))
+        let end = emitter.builder.add(start, whole)
+        carried = try loop(start, end, step: step, carrying: carried) { lowering, counter, inner in
+          var inner = inner
+          for copy in 0..<(step / width) {
+            inner = try body(&lowering, lowering.emitter.builder.add(counter, copy * width), inner, copy)
+          }
+          return inner
+        }
+        start = end
+      }
+      carried = folding(&self, carried)
+    }
+    emitter.lanes = nil
+    carried = try loop(start, size, carrying: carried) { lowering, counter, inner in
+      try body(&lowering, counter, inner, 0)
+    }
+    emitter.lanes = saved
+    return carried
+  }
+
+  /// Tries vector code first; where lanes cannot be loaded together the same loops are written in scalars.
+  mutating func vectorizedOrScalar(_ body: (inout KernelLowering) throws -> Void) throws {
+    let before = self
+    if schedule.vectorLanes > 1 {
+      do {
+        try body(&self)
+        return
+      } catch is NotVectorizable {
+        self = before
+        schedule.vectorLanes = 1
+      }
+    }
+    try body(&self)
+    schedule = before.schedule
+  }
+
+  /// Stores lanes along the axis in which the positions advance.
+  mutating func store(_ register: ValueID, _ buffer: ValueID, _ positions: [Position]) {
+    let along = positions.firstIndex { $0.laneStride != 0 }
+    let value = along == nil ? register : emitter.builder.splat(register, lanes: emitter.lanes)
+    emitter.builder.store(value, buffer, positions.map(\.value), along: along)
+  }
+
+  mutating func view(_ buffer: ValueID, _ dims: [Dim]) -> ValueID {
+    let type = emitter.builder.type(of: buffer)
+    if type.dims == dims { return buffer }
+    return emitter.builder.emit(.view, [buffer], type.with(dims: dims))
+  }
+}
