@@ -260,5 +260,6 @@ extension Function {
   // Locations
 
   public func location(of op: OpID) -> Location { locations[ops[op].location] }
+  public func location(_ id: LocationID) -> Location { locations[id] }
   public func locationID(of op: OpID) -> LocationID { ops[op].location }
 }

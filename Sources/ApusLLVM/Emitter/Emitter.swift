@@ -75,6 +75,12 @@ final class Emitter {
     return described(ref, type)
   }
 
+  /// A function that `function` has defined under this name already.
+  func definedFunction(_ name: String, _ parameters: [CodeParameter], result: CodeType? = nil) -> CodeFunction? {
+    guard let existing = LLVMGetNamedFunction(module, name), LLVMCountBasicBlocks(existing) > 0 else { return nil }
+    return described(existing, functionType(parameters.map(\.type), result: result))
+  }
+
   func functionType(_ parameters: [CodeType], result: CodeType? = nil) -> CodeType {
     var refs: [LLVMTypeRef?] = parameters.map(\.ref)
     let type = LLVMFunctionType((result ?? types.void).ref, &refs, UInt32(refs.count), 0)

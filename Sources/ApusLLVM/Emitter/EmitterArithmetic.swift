@@ -66,6 +66,14 @@ extension Emitter {
   /// The magnitude of `a` with the sign of `b`.
   func copySign(_ a: CodeValue, _ b: CodeValue) -> CodeValue { intrinsic("llvm.copysign", [a.type], [a, b]) }
 
+  /// The product of two integers ≥ 0, or the largest signed one where it does not fit.
+  func saturatingProduct(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
+    let pair = intrinsic("llvm.smul.with.overflow", [a.type], [a, b])
+    let product = value(LLVMBuildExtractValue(builder, pair.ref, 0, ""))
+    let overflows = value(LLVMBuildExtractValue(builder, pair.ref, 1, ""))
+    return select(overflows, int(Int.max >> (64 - a.type.scalarBits), a.type), product)
+  }
+
   // MARK: Comparison and choice
 
   /// One `i1` a lane. `signed` matters for ordering integers only.

@@ -46,6 +46,20 @@ extension Emitter {
     type.isVector ? lanes(Array(0..<type.laneCount), type.scalar) : int(0, type)
   }
 
+  /// The number, if a scalar integer is a constant.
+  func knownInteger(_ value: CodeValue) -> Int? {
+    LLVMIsAConstantInt(value.ref) == nil ? nil : Int(LLVMConstIntGetSExtValue(value.ref))
+  }
+
+  /// The address of read-only data under a symbol that the linker resolves.
+  func externalData(_ symbol: String) -> CodeValue {
+    if let known = LLVMGetNamedGlobal(module, symbol) { return value(known) }
+    let global = value(LLVMAddGlobal(module, types.i8.ref, symbol))
+    LLVMSetGlobalConstant(global.ref, 1)
+    LLVMSetAlignment(global.ref, 64)
+    return global
+  }
+
   /// Read-only data of this module; the result is its address.
   func constantData(_ bytes: [UInt8], alignment: Int, name: String = "constant") -> CodeValue {
     let data = bytes.withUnsafeBytes {
@@ -65,7 +79,7 @@ extension Emitter {
     return constantVector([CodeValue](repeating: value(lane), count: type.laneCount))
   }
 
-  private func constantVector(_ constants: [CodeValue]) -> CodeValue {
+  func constantVector(_ constants: [CodeValue]) -> CodeValue {
     guard constants.count > 1 else { return constants[0] }
     var refs: [LLVMValueRef?] = constants.map(\.ref)
     return value(LLVMConstVector(&refs, UInt32(refs.count)))

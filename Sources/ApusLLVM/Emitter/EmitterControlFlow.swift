@@ -57,6 +57,23 @@ extension Emitter {
     }
   }
 
+  /// Ends the function's prologue: what `inPrologue` adds later runs before all that follows.
+  func beginBody() {
+    let body = block("body")
+    branch(to: body)
+    position(at: body)
+  }
+
+  /// Emits straight-line code at the end of the current function's prologue, whose values every block may use.
+  func inPrologue<Result>(_ emit: () -> Result) -> Result {
+    let resume = currentBlock
+    let entry = built(LLVMGetEntryBasicBlock(currentFunction))
+    guard resume != entry, let end = LLVMGetBasicBlockTerminator(entry) else { return emit() }
+    LLVMPositionBuilderBefore(builder, end)
+    defer { position(at: resume) }
+    return emit()
+  }
+
   /// Runs one side and gives its values. A side that ends in `returnVoid` or `unreachable` gives none, and the other
   /// side's values go on.
   @discardableResult

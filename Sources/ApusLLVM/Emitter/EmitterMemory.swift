@@ -21,9 +21,12 @@ extension Emitter {
     return loaded
   }
 
-  func store(_ stored: CodeValue, _ pointer: CodeValue, alignment: Int? = nil) {
-    let instruction = LLVMBuildStore(builder, stored.ref, pointer.ref)
-    LLVMSetAlignment(instruction, UInt32(alignment ?? stored.type.scalarBytes))
+  /// Returns the instruction, as `store(_:_:mask:alignment:)` does.
+  @discardableResult
+  func store(_ stored: CodeValue, _ pointer: CodeValue, alignment: Int? = nil) -> CodeValue {
+    let instruction = value(LLVMBuildStore(builder, stored.ref, pointer.ref))
+    LLVMSetAlignment(instruction.ref, UInt32(alignment ?? stored.type.scalarBytes))
+    return instruction
   }
 
   /// A load that sees what other threads store, and is not moved out of a loop.
@@ -41,9 +44,10 @@ extension Emitter {
   }
 
   /// Lanes whose mask bit is off are not written.
-  func store(_ stored: CodeValue, _ pointer: CodeValue, mask: CodeValue, alignment: Int? = nil) {
+  @discardableResult
+  func store(_ stored: CodeValue, _ pointer: CodeValue, mask: CodeValue, alignment: Int? = nil) -> CodeValue {
     let bytes = alignment ?? stored.type.scalarBytes
-    masked("llvm.masked.store", stored.type, [stored, pointer], [mask], pointerAt: 2, bytes)
+    return masked("llvm.masked.store", stored.type, [stored, pointer], [mask], pointerAt: 2, bytes)
   }
 
   /// Stack memory of the current function, made in its entry block so that a loop does not grow the stack.

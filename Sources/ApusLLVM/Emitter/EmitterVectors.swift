@@ -20,6 +20,11 @@ extension Emitter {
   /// Lanes of one vector in the order given.
   func shuffle(_ a: CodeValue, _ order: [Int]) -> CodeValue { shuffle(a, poison(a.type), order) }
 
+  /// The lanes from the last to the first.
+  func reversed(_ a: CodeValue) -> CodeValue {
+    a.type.isVector ? shuffle(a, (0..<a.type.laneCount).reversed()) : a
+  }
+
   func extract(_ vector: CodeValue, lane: Int) -> CodeValue {
     guard vector.type.isVector else { return vector }
     return value(LLVMBuildExtractElement(builder, vector.ref, int(lane, types.i32).ref, ""))

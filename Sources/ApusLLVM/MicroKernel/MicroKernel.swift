@@ -12,6 +12,14 @@ struct MicroKernel {
     case packed(width: Int)
     /// At i · stride + k for the left operand, at k · stride + i for the right one.
     case strided(CodeValue)
+    /// At i · step + k · depth.
+    case general(step: CodeValue, depth: CodeValue)
+  }
+
+  /// How an element of an operand becomes one of the sums' type: both types are the sums' own when nil.
+  struct Widening {
+    let from: CodeType
+    let convert: (CodeValue) -> CodeValue
   }
 
   /// How many columns of the block exist.
@@ -29,6 +37,8 @@ struct MicroKernel {
   var columns: Columns = .all
   var a: Layout
   var b: Layout
+  var widenA: Widening?
+  var widenB: Widening?
 
   init(_ block: RegisterBlock, rows: Int? = nil, columns: Columns = .all, a: Layout? = nil, b: Layout? = nil) {
     let rows = rows ?? block.rows
@@ -113,35 +123,87 @@ extension MicroKernel {
   private func leftElement(
     _ e: Emitter, _ element: CodeType, _ a: CodeValue, _ k: CodeValue, _ ahead: Int, row: Int
   ) -> CodeValue {
-    let at: CodeValue
-    switch self.a {
-    case .packed(let width):
-      at = e.offset(e.offset(a, element, by: e.mul(k, e.index(width))), element, by: ahead * width + row)
-    case .strided(let stride):
-      let start = e.offset(a, element, by: e.mul(stride, e.index(row)))
-      at = e.offset(e.offset(start, element, by: k), element, by: ahead)
-    }
-    return e.load(element, at)
+    let (step, depth) =
+      switch self.a {
+      case .packed(let width): (e.index(1), e.index(width))
+      case .strided(let stride): (stride, e.index(1))
+      case .general(let step, let depth): (step, depth)
+      }
+    let stored = widenA?.from ?? element
+    let loaded = e.load(stored, address(e, stored, a, step: step, lane: row, depth: depth, k, ahead))
+    return widenA?.convert(loaded) ?? loaded
   }
 
   private func rightVector(
     _ e: Emitter, _ type: CodeType, _ b: CodeValue, _ k: CodeValue, _ ahead: Int, vector: Int, mask: CodeValue?
   ) -> CodeValue {
     let column = vector * block.lanes
+    let stored = type.with(scalar: widenB?.from ?? type.scalar)
+    let loaded: CodeValue
     switch self.b {
     case .packed(let width):
-      let row = e.offset(b, type.scalar, by: e.mul(k, e.index(width)))
-      let first = ahead * width + column
+      let bytes = stored.scalarBytes * (width & -width)
+      let alignment = min(64, bytes, stored.scalarBytes * block.lanes)
+      let at = address(e, stored.scalar, b, step: e.index(1), lane: column, depth: e.index(width), k, ahead)
       // Lanes beyond the last column are padding that may be read.
-      let bytes = type.scalarBytes * (width & -width)
-      let alignment = min(64, bytes, type.scalarBytes * block.lanes)
-      return e.load(type, e.offset(row, type.scalar, by: first), alignment: alignment)
+      loaded = e.load(stored, at, alignment: alignment)
     case .strided(let stride):
-      let row = e.offset(b, type.scalar, by: e.mul(e.add(k, e.index(ahead)), stride))
-      let at = e.offset(row, type.scalar, by: column)
-      guard let mask else { return e.load(type, at) }
-      return e.load(type, at, mask: mask, other: e.zero(type))
+      loaded = contiguous(e, stored, b, column, depth: stride, k, ahead, mask)
+    case .general(let step, let depth) where step == e.index(1):
+      loaded = contiguous(e, stored, b, column, depth: depth, k, ahead, mask)
+    case .general(let step, let depth):
+      loaded = scattered(e, stored, b, column, step: step, depth: depth, k, ahead)
     }
+    return widenB?.convert(loaded) ?? loaded
+  }
+
+  private func contiguous(
+    _ e: Emitter, _ type: CodeType, _ b: CodeValue, _ column: Int, depth: CodeValue, _ k: CodeValue, _ ahead: Int,
+    _ mask: CodeValue?
+  ) -> CodeValue {
+    let at = address(e, type.scalar, b, step: e.index(1), lane: column, depth: depth, k, ahead)
+    guard let mask else { return e.load(type, at) }
+    return e.load(type, at, mask: mask, other: e.zero(type))
+  }
+
+  /// Lanes one by one; columns that do not exist repeat the last one that does.
+  private func scattered(
+    _ e: Emitter, _ type: CodeType, _ b: CodeValue, _ column: Int, step: CodeValue, depth: CodeValue, _ k: CodeValue,
+    _ ahead: Int
+  ) -> CodeValue {
+    (0..<block.lanes).reduce(e.poison(type)) { vector, lane in
+      let column =
+        switch columns {
+        case .all: e.index(column + lane)
+        case .exactly(let count): e.index(min(column + lane, count - 1))
+        case .count(let count): e.minimum(e.index(column + lane), e.sub(count, e.index(1)))
+        }
+      let start = e.offset(b, type.scalar, by: e.mul(column, step))
+      let at = address(e, type.scalar, start, step: step, lane: 0, depth: depth, k, ahead)
+      return e.insert(e.load(type.scalar, at), into: vector, lane: lane)
+    }
+  }
+
+  /// base + lane · step + (k + ahead) · depth. What is known now becomes one displacement, and a step that is not
+  /// stays outside the loop.
+  private func address(
+    _ e: Emitter, _ type: CodeType, _ base: CodeValue, step: CodeValue, lane: Int, depth: CodeValue, _ k: CodeValue,
+    _ ahead: Int
+  ) -> CodeValue {
+    var displacement = 0
+    var pointer = base
+    if let step = e.knownInteger(step) {
+      displacement += lane * step
+    } else {
+      pointer = e.offset(pointer, type, by: e.mul(step, e.index(lane)))
+    }
+    pointer = e.offset(pointer, type, by: e.mul(k, depth))
+    if let depth = e.knownInteger(depth) {
+      displacement += ahead * depth
+    } else if ahead > 0 {
+      pointer = e.offset(pointer, type, by: e.mul(depth, e.index(ahead)))
+    }
+    return e.offset(pointer, type, by: displacement)
   }
 
   private func multiplyAdd(_ e: Emitter, _ a: CodeValue, _ b: CodeValue, _ sum: CodeValue) -> CodeValue {

@@ -63,7 +63,7 @@ extension Emitter {
 
 extension Emitter {
   /// An f32 that rounds on to f16 or bf16 without a second rounding error.
-  private func singlePrecision(_ x: CodeValue, from: ElementType) -> CodeValue {
+  func singlePrecision(_ x: CodeValue, from: ElementType) -> CodeValue {
     switch from {
     case .f32, .f16, .bf16:
       return x

@@ -1,0 +1,114 @@
+import ApusIR
+internal import ApusRuntimeABI
+
+/// The host function as the runtime calls it.
+extension ModuleLowering {
+  func entrySymbol(_ name: String) -> String { symbol(name) + ".entry" }
+
+  /// An `apus_entry` around a function: takes the sizes from the inputs' shapes, makes room for outputs that come
+  /// without, and states the outputs' shapes.
+  func lowerEntry(_ entry: CodeGenerator.Entry) {
+    guard let id = module.find(entry.function) else {
+      preconditionFailure("the entry @\(entry.function) is not in the module")
+    }
+    let function = module[id]
+    let returned = function.returned
+    let pointers = Array(repeating: CodeParameter(type: e.types.pointer), count: 3)
+    e.function(entrySymbol(entry.function), pointers, result: e.types.i32) { code in
+      let (context, inputs, outputs) = (code.parameters[0], code.parameters[1], code.parameters[2])
+      let buffers = e.stackSlot(e.types.pointer, count: max(1, function.parameters.count + returned.count))
+      let sizes = e.stackSlot(e.types.i64, count: max(1, function.symbols.count))
+      let lowering = FunctionLowering(
+        self, function, context: context, sizes: sizes, buffers: buffers,
+        aliases: AliasScopes(e, domain: entry.function, count: 0), scopes: [:])
+      bindSizes(lowering, entry, inputs)
+      for index in function.parameters.indices {
+        let data =
+          index < entry.inputCount
+          ? TensorDescriptor(e, inputs, index).data : room(lowering, function, index, returned, outputs)
+        e.store(data, e.offset(buffers, e.types.pointer, by: index))
+      }
+      e.call(kernel(entry.function), [context, buffers, sizes])
+      let status = runtime.status(context)
+      e.ifThen(e.compare(status, .equal, e.zero(status.type))) {
+        for (index, value) in returned.enumerated() {
+          let output = TensorDescriptor(e, outputs, index)
+          let slot = e.offset(buffers, e.types.pointer, by: function.parameters.count + index)
+          output.setData(e.load(e.types.pointer, slot))
+          for (axis, dim) in function.type(of: value).dims.enumerated() {
+            output.setExtent(axis, lowering.value(of: dim))
+          }
+        }
+      }
+      e.returnValue(runtime.status(context))
+    }
+  }
+}
+
+extension ModuleLowering {
+  /// Stores the value of each symbol that an input's shape decides. The caller has checked that all shapes agree.
+  private func bindSizes(_ lowering: FunctionLowering, _ entry: CodeGenerator.Entry, _ inputs: CodeValue) {
+    let function = lowering.function
+    for symbol in function.symbols.ids {
+      let value = sizeValue(of: symbol, function, entry, inputs) ?? e.index(0)
+      e.store(value, lowering.address(of: symbol))
+    }
+  }
+
+  private func sizeValue(of symbol: SymbolID, _ function: Function, _ entry: CodeGenerator.Entry, _ inputs: CodeValue)
+    -> CodeValue?
+  {
+    for (index, parameter) in function.parameters.prefix(entry.inputCount).enumerated() {
+      for (axis, dim) in function.type(of: parameter).dims.enumerated() {
+        guard let (factor, offset) = dim.linear(in: symbol) else { continue }
+        let extent = TensorDescriptor(e, inputs, index).extent(axis)
+        return e.quotient(e.sub(extent, e.index(offset)), e.index(factor), signed: true)
+      }
+    }
+    return nil
+  }
+
+  /// The memory of an output: the caller's, or new.
+  private func room(
+    _ lowering: FunctionLowering, _ function: Function, _ parameter: Int, _ returned: [ValueID], _ outputs: CodeValue
+  ) -> CodeValue {
+    let value = function.parameters[parameter]
+    guard let index = returned.firstIndex(of: value) else {
+      preconditionFailure("parameter \(parameter) of @\(function.name) is neither an input nor returned")
+    }
+    let given = TensorDescriptor(e, outputs, index).data
+    return e.ifElse(e.compare(given, .equal, e.nullPointer)) {
+      let room = runtime.allocate(lowering.context, bytes: lowering.byteCount(function.type(of: value)))
+      e.ifThen(e.compare(room, .equal, e.nullPointer)) { e.returnValue(runtime.status(lowering.context)) }
+      return [room]
+    } else: {
+      [given]
+    }[0]
+  }
+}
+
+extension Function {
+  /// What the function's `return` names.
+  var returned: [ValueID] {
+    guard let last = terminator(of: entry), opcode(of: last) == .return else { return [] }
+    return operands(of: last)
+  }
+}
+
+extension Dim {
+  /// `factor · symbol + offset`, if the dimension is that.
+  fileprivate func linear(in symbol: SymbolID) -> (factor: Int, offset: Int)? {
+    var factor = 0
+    var offset = 0
+    for term in terms {
+      if term.factors.isEmpty {
+        offset = term.coefficient
+      } else if term.factors == [.symbol(symbol)] {
+        factor = term.coefficient
+      } else {
+        return nil
+      }
+    }
+    return factor == 0 ? nil : (factor, offset)
+  }
+}

@@ -1,0 +1,73 @@
+import ApusIR
+import ApusTensor
+
+extension Emitter {
+  /// Ops on f32 or f64 lanes; f16 and bf16 are computed in f32 and rounded by the caller, which rounds once in effect:
+  /// f32 has more than twice their digits, and two (Figueroa 1995).
+  func floatArithmetic(_ code: OpCode, _ x: [CodeValue]) -> CodeValue {
+    switch code {
+    case .add: return add(x[0], x[1])
+    case .sub: return sub(x[0], x[1])
+    case .mul: return mul(x[0], x[1])
+    case .div: return divide(x[0], x[1])
+    case .rem: return exactRemainder(x[0], x[1])
+    case .max: return maximumOrNaN(x[0], x[1])
+    case .min: return minimumOrNaN(x[0], x[1])
+    case .sqrt: return squareRoot(x[0])
+    case .floor: return floor(x[0])
+    case .ceil: return ceiling(x[0])
+    case .trunc: return truncate(x[0])
+    case .round: return roundEven(x[0])
+    case .sign:
+      // ±0 and NaN are their own sign.
+      let one = copySign(float(1, x[0].type), x[0])
+      return select(or(isNaN(x[0]), compare(x[0], .equal, zero(x[0].type))), x[0], one)
+    case _:
+      guard let function = MathFunction(code) else { preconditionFailure("\(code.name) is not an op on floats") }
+      return math(function, x)
+    }
+  }
+
+  /// Ops that touch the sign bit alone, which must not disturb a NaN's bits; nil for others.
+  func signArithmetic(_ code: OpCode, _ x: [CodeValue], _ element: ElementType) -> CodeValue? {
+    let isHalf = element == .f16 || element == .bf16
+    switch code {
+    case .neg: return isHalf ? xor(x[0], int(0x8000, x[0].type)) : neg(x[0])
+    case .abs: return isHalf ? and(x[0], int(0x7fff, x[0].type)) : absolute(x[0])
+    case _: return nil
+    }
+  }
+
+  /// The larger value; NaN if either is, and −0 < +0.
+  func maximumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue { intrinsic("llvm.maximum", [a.type], [a, b]) }
+
+  /// The smaller value; NaN if either is, and −0 < +0.
+  func minimumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue { intrinsic("llvm.minimum", [a.type], [a, b]) }
+}
+
+extension MathFunction {
+  fileprivate init?(_ code: OpCode) {
+    switch code {
+    case .exp: self = .exp
+    case .expm1: self = .expm1
+    case .log: self = .log
+    case .log1p: self = .log1p
+    case .sin: self = .sin
+    case .cos: self = .cos
+    case .tan: self = .tan
+    case .asin: self = .asin
+    case .acos: self = .acos
+    case .atan: self = .atan
+    case .sinh: self = .sinh
+    case .cosh: self = .cosh
+    case .tanh: self = .tanh
+    case .asinh: self = .asinh
+    case .acosh: self = .acosh
+    case .atanh: self = .atanh
+    case .erf: self = .erf
+    case .logistic: self = .logistic
+    case .pow: self = .pow
+    case _: return nil
+    }
+  }
+}
