@@ -9,6 +9,8 @@ public enum Place: Sendable, Hashable {
   /// A whole file, named as the user wrote it.
   case file(String)
   case text(SourceText, Range<Int>)
+  /// A place in a file whose text is not at hand; line and column count from 1.
+  case line(file: String, line: Int, column: Int)
   /// A node of an imported model; `description` reads "node 'NAME' (Op, opset 17): tensor 'T'".
   case node(file: String, description: String)
   /// A line of the Swift program that built the graph.
@@ -21,7 +23,8 @@ public enum Place: Sendable, Hashable {
     case (.text(let s, let r), .text(let t, let q)): s === t && r == q
     case (.node(let f, let d), .node(let g, let e)): f == g && d == e
     case (.swift(let f, let l), .swift(let g, let m)): f == g && l == m
-    case (.none, _), (.file, _), (.text, _), (.node, _), (.swift, _): false
+    case (.line(let f, let l, let c), .line(let g, let m, let d)): f == g && l == m && c == d
+    case (.none, _), (.file, _), (.text, _), (.line, _), (.node, _), (.swift, _): false
     }
   }
 
@@ -31,6 +34,10 @@ public enum Place: Sendable, Hashable {
     case .file(let name): hasher.combine(name)
     case .text(let source, let range): hasher.combine(ObjectIdentifier(source)); hasher.combine(range)
     case .node(let file, let description): hasher.combine(file); hasher.combine(description)
+    case .line(let file, let line, let column):
+      hasher.combine(file)
+      hasher.combine(line)
+      hasher.combine(column)
     case .swift(let fileID, let line): hasher.combine(fileID); hasher.combine(line)
     }
   }

@@ -28,6 +28,7 @@ extension Diagnostic {
     case .none: return ""
     case .file(let name): return "\(name): "
     case .node(let file, _): return "\(file): "
+    case .line(let file, let line, let column): return "\(file):\(line):\(column): "
     case .swift(let fileID, let line): return "\(fileID):\(line): "
     case .text(let source, let range):
       let at = source.position(of: range.lowerBound)

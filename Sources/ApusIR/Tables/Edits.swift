@@ -90,6 +90,9 @@ extension Function {
 
   public mutating func setOpcode(_ code: OpCode, of op: OpID) { ops[op].code = code }
   public mutating func setLocation(_ location: LocationID, of op: OpID) { ops[op].location = location }
+  public mutating func setLocation(_ location: LocationID, of parameter: ValueID) {
+    parameterLocations[parameter] = location
+  }
   public mutating func setName(_ name: String?, of value: ValueID) { valueNames[value] = name }
   public mutating func setType(_ type: TensorType, of value: ValueID) { values[value].type = types.intern(type) }
 

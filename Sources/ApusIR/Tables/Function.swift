@@ -27,6 +27,7 @@ public struct Function: Sendable {
   var valueNames: [ValueID: String] = [:]
   var types = TypeTable()
   var locations = LocationTable()
+  var parameterLocations: [ValueID: LocationID] = [:]
 
   /// The block that holds the function's parameters and body.
   public let entry: BlockID
@@ -262,4 +263,9 @@ extension Function {
   public func location(of op: OpID) -> Location { locations[ops[op].location] }
   public func location(_ id: LocationID) -> Location { locations[id] }
   public func locationID(of op: OpID) -> LocationID { ops[op].location }
+
+  /// Where the op that makes the value, or the parameter, came from.
+  public func location(of value: ValueID) -> Location {
+    locations[definingOp(of: value).map { ops[$0].location } ?? parameterLocations[value] ?? .none]
+  }
 }

@@ -2,10 +2,10 @@ import ApusSupport
 
 extension TokenStream {
   /// Reads `where B in 1...512, T in 0...` if it comes next, and gives the symbols their bounds.
-  /// Reports `name.unknown` for a name that stands in no type, `name.redefined`, `dim.bounds`,
-  /// `parse.expected` or `parse.number`; false if anything was wrong.
+  /// Reports `name.unknown` for a name that `names` does not let it declare, `name.redefined`,
+  /// `dim.bounds`, `parse.expected` or `parse.number`; false if anything was wrong.
   @discardableResult
-  public mutating func whereClause(_ symbols: inout SymbolTable) -> Bool {
+  public mutating func whereClause(_ symbols: inout SymbolTable, names: SymbolNames = .lookUp) -> Bool {
     guard accept(word: "where") else { return true }
     var seen: [SymbolID: Range<Int>] = [:]
     var isRight = true
@@ -20,7 +20,8 @@ extension TokenStream {
         return false
       }
       guard let bounds = bounds() else { return false }
-      guard let id = symbols.find(name(token)) else {
+      let known = symbols.find(name(token))
+      guard let id = known ?? names.declare(name(token), in: &symbols) else {
         error("name.unknown", "no dimension is called \(shown(token))", at: token.range)
         isRight = false
         continue

@@ -6,6 +6,14 @@ public enum SymbolNames: Sendable, Hashable {
   case declare(Symbol.Origin)
   /// A new name is a mistake (`name.unknown`).
   case lookUp
+
+  /// The new symbol, where one may be made.
+  func declare(_ name: String, in symbols: inout SymbolTable) -> SymbolID? {
+    switch self {
+    case .declare(let origin): name.isEmpty ? nil : symbols.append(Symbol(name: name, origin: origin))
+    case .lookUp: nil
+    }
+  }
 }
 
 /// The grammar of dimension expressions, which both languages share:
@@ -158,14 +166,9 @@ extension DimParser {
   private func symbol(_ tokens: inout TokenStream, _ symbols: inout SymbolTable) -> Part? {
     let token = tokens.advance()
     let name = tokens.name(token)
-    if let id = symbols.find(name) { return Part(dim: .symbol(id)) }
-    switch names {
-    case .declare(let origin) where !name.isEmpty:
-      return Part(dim: .symbol(symbols.append(Symbol(name: name, origin: origin))))
-    case .declare, .lookUp:
-      tokens.error("name.unknown", "no dimension is called \(tokens.shown(token))", at: token.range)
-      return nil
-    }
+    if let id = symbols.find(name) ?? names.declare(name, in: &symbols) { return Part(dim: .symbol(id)) }
+    tokens.error("name.unknown", "no dimension is called \(tokens.shown(token))", at: token.range)
+    return nil
   }
 
   private func apply(

@@ -92,6 +92,24 @@ public struct TokenStream: Sendable {
     } while depth > 0 || !isAtSeparator
   }
 
+  /// Reads a `{`, which is next, and everything up to the `}` that closes it.
+  public mutating func skipBraces() {
+    var depth = 0
+    repeat {
+      if at(.endOfFile) { return }
+      if at(.leftBrace) { depth += 1 }
+      if at(.rightBrace) { depth -= 1 }
+      advance()
+    } while depth > 0
+  }
+
+  /// Reads up to the `}` that closes the braces around the current token.
+  public mutating func skipToClosingBrace() {
+    while !at(.rightBrace), !at(.endOfFile) {
+      if at(.leftBrace) { skipBraces() } else { advance() }
+    }
+  }
+
   // MARK: Values of tokens
 
   public func text(_ token: Token) -> String { source[token.range] }
@@ -152,6 +170,12 @@ public struct TokenStream: Sendable {
     let range = isAtEnd ? previousEnd..<previousEnd : current.range
     let found = current.kind == .endOfFile ? "the file ends" : isAtEnd ? "the line ends" : "found \(shown(current))"
     error("parse.expected", "expected \(what), but \(found)", at: range)
+  }
+
+  /// Reports `parse.expected` at the current token, though a line may have ended before it.
+  public mutating func expectedHere(_ what: String) {
+    let found = at(.endOfFile) ? "the file ends" : "found \(shown(current))"
+    error("parse.expected", "expected \(what), but \(found)", at: current.range)
   }
 
   /// A token's text for a message, cut where it is long.

@@ -7,17 +7,16 @@ import ApusTensor
 ///            | "&" element "[" … "]" [ layout ]                        a buffer
 ///            | element "<" [ integer ] ">"                             a register
 ///     layout = "{" entry { "," entry } "}"    entry = axis [ ("/" | "%") block ]
-///     size   = dim | "?" [ number ] [ "<=" integer | ">=" integer | "in" bounds ]
+///     size   = dim | "?" [ "<=" integer | ">=" integer | "in" bounds ]
 ///
-/// `?` is a size that only the run knows; `?0` names the same one in several places. The graph
-/// language has tensors without layouts and without `?` only.
+/// `?` is a size that only the run knows. The graph language has tensors without layouts and without
+/// `?` only.
 public struct TypeParser: Sendable {
   /// The most axes a tensor may have.
   public static let maximumRank = 64
 
   public var dims: DimParser
   private let isIR: Bool
-  private var existentials: [Int: SymbolID] = [:]
 
   public init(_ names: SymbolNames, dialect: Lexer.Dialect) {
     dims = DimParser(names)
@@ -77,13 +76,8 @@ public struct TypeParser: Sendable {
 }
 
 extension TypeParser {
-  private mutating func existential(_ tokens: inout TokenStream, _ symbols: inout SymbolTable) -> Dim? {
-    let question = tokens.advance()
-    var number: Int?
-    if tokens.at(.integer), tokens.current.range.lowerBound == question.range.upperBound {
-      guard let value = tokens.signedInteger() else { return nil }
-      number = value
-    }
+  private func existential(_ tokens: inout TokenStream, _ symbols: inout SymbolTable) -> Dim? {
+    tokens.advance()
     let start = tokens.current.range.lowerBound
     var bounds: DimBounds?
     if tokens.accept(.lessEqual) {
@@ -100,12 +94,7 @@ extension TypeParser {
       tokens.error("dim.bounds", "a dimension is never negative", at: start..<tokens.previousEnd)
       return nil
     }
-    if let number, let known = existentials[number] {
-      if let bounds { symbols.setBounds(bounds, of: known) }
-      return .symbol(known)
-    }
     let id = symbols.append(Symbol(name: "", bounds: bounds ?? DimBounds(), origin: .value))
-    if let number { existentials[number] = id }
     return .symbol(id)
   }
 

@@ -30,9 +30,12 @@ public struct ConstantTensor: Hashable, Sendable {
   public struct Origin: Hashable, Sendable {
     public var file: String
     public var name: String?
-    public init(file: String, name: String? = nil) {
+    /// Where the plain little-endian bytes start, if the file holds them so.
+    public var offset: Int?
+    public init(file: String, name: String? = nil, offset: Int? = nil) {
       self.file = file
       self.name = name
+      self.offset = offset
     }
   }
 
