@@ -53,13 +53,13 @@ extension IRParser {
 
   /// Reads a scalar, lists of elements or `@name`.
   private mutating func constant(_ result: TensorType?) -> Attribute? {
-    if tokens.at(.symbol) {
-      let token = tokens.advance()
-      return deferConstant(named: tokens.name(token), at: token.range)
-    }
     guard let result else {
       tokens.expected("a type for the result: the elements take theirs from it")
       return nil
+    }
+    if tokens.at(.symbol) {
+      let token = tokens.advance()
+      return deferConstant(named: tokens.name(token), at: token.range, result.element)
     }
     guard tokens.at(.leftBracket) else { return tokens.literal(result.element).map { .scalar($0) } }
     guard let shape = result.constantShape else {

@@ -12,9 +12,9 @@ struct ConstantUse {
 
 extension IRParser {
   /// The table stands behind the functions, so a value in it is filled in later.
-  mutating func deferConstant(named name: String, at range: Range<Int>) -> Attribute {
+  mutating func deferConstant(named name: String, at range: Range<Int>, _ element: ElementType) -> Attribute {
     deferredConstant = (name, range)
-    return .scalar(.bool(false))
+    return .scalar(.zero(element))
   }
 
   private struct Entry {

@@ -44,6 +44,7 @@ struct IRParser {
   var types = TypeParser(.lookUp, dialect: .ir)
   var scope = ValueScope()
   var depth = 0
+  var seenObligations: Set<Obligation> = []
   var constantUses: [ConstantUse] = []
   /// The constant that the op being read names, until there is an op to note it for.
   var deferredConstant: (name: String, range: Range<Int>)?
@@ -102,6 +103,7 @@ extension IRParser {
     tokens.advance()
     function = Function(name: "")
     scope = ValueScope()
+    seenObligations = []
     types = TypeParser(.declare(.argument), dialect: .ir)
     let nameToken = tokens.current
     let firstUse = constantUses.count

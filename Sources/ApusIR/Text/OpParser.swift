@@ -11,6 +11,7 @@ struct PendingOp {
   var code: OpCode
   var opcodeRange: Range<Int>
   var operands: [Operand] = []
+  var operandRanges: [Range<Int>] = []
   /// A name among the operands is unknown or was defined wrongly.
   var isPoisoned = false
   /// In the order of the declaration.
@@ -81,6 +82,7 @@ extension IRParser {
     }
     guard let literal = tokens.literal() else { return false }
     pending.operands.append(.literal(literal))
+    pending.operandRanges.append(literal.range)
     return true
   }
 
@@ -104,7 +106,9 @@ extension IRParser {
       pending.isPoisoned = true
       return
     }
-    if entry.value.isNone { pending.isPoisoned = true } else { pending.operands.append(.value(entry.value)) }
+    if entry.value.isNone { pending.isPoisoned = true }
+    pending.operands.append(.value(entry.value))
+    pending.operandRanges.append(token.range)
   }
 
   private mutating func label(of info: OpInfo, into pending: inout PendingOp, result: TensorType?) -> Bool {
@@ -159,8 +163,12 @@ extension IRParser {
     for (index, value) in pending.attributes.enumerated() {
       if let value { attributes.append(NamedAttribute(info.attributes[index].name, value)) }
     }
-    guard let results = resultTypes(of: pending, operands, &attributes, heads) else { return nil }
-    let op = function.insert(pending.code, operands, attributes: attributes, results: results, at: .end(of: block))
+    guard let inferred = inferred(pending, operands, attributes, heads) else { return nil }
+    for obligation in inferred.obligations where seenObligations.insert(obligation).inserted {
+      function.obligations.append(obligation)
+    }
+    let op = function.insert(
+      pending.code, operands, attributes: inferred.attributes, results: inferred.results, at: .end(of: block))
     if let (name, range) = deferredConstant {
       constantUses.append(ConstantUse(name: name, range: range, function: FunctionID(module.functions.count), op: op))
       deferredConstant = nil
@@ -168,19 +176,52 @@ extension IRParser {
     return op
   }
 
-  private mutating func resultTypes(
-    of pending: PendingOp, _ operands: [ValueID], _ attributes: inout [NamedAttribute], _ heads: [ValueHead]
-  ) -> [TensorType]? {
-    var types: [TensorType] = []
-    for head in heads {
-      guard let type = head.type else {
-        tokens.error(
-          "parse.expected", "expected a type: `\(pending.code.name)` does not determine it", at: head.token.range)
-        return nil
+  /// Checks the op against its declaration; types that are not stated are found on the way.
+  private mutating func inferred(
+    _ pending: PendingOp, _ operands: [ValueID], _ attributes: [NamedAttribute], _ heads: [ValueHead]
+  ) -> Inferred? {
+    let types = operands.map { function.type(of: $0) }
+    var stated: [TensorType]? = heads.compactMap(\.type)
+    do throws(InferenceError) {
+      if let some = stated, some.count < heads.count {
+        stated = nil
+        if !some.isEmpty {
+          let found = try infer(
+            pending.code, operands: types, attributes: attributes, symbols: &function.symbols
+          ).results
+          if found.count == heads.count { stated = zip(heads, found).map { $0.type ?? $1 } }
+        }
       }
-      types.append(type)
+      let inferred = try infer(
+        pending.code, operands: types, attributes: attributes, stated: stated, symbols: &function.symbols)
+      guard inferred.results.count == heads.count else {
+        throw InferenceError(
+          "op.results", "\(pending.code.name) has \(inferred.results.count) results, not \(heads.count)")
+      }
+      return inferred
+    } catch {
+      report(error, pending, operands)
+      return nil
     }
-    return types
+  }
+
+  /// Points at the operand or attribute at fault, and at where the operands come from.
+  private mutating func report(_ error: InferenceError, _ pending: PendingOp, _ operands: [ValueID]) {
+    var range = pending.opcodeRange
+    var notes: [Diagnostic.Note] = []
+    let ranges = pending.operandRanges
+    if let first = error.operands.first(where: { $0 < ranges.count }) {
+      range = ranges[first]
+      for index in error.operands where index < ranges.count {
+        guard case .place(let place) = function.location(of: operands[index]) else { continue }
+        notes.append(Diagnostic.Note("'\(tokens.source[ranges[index]])' is defined here", at: place))
+      }
+    } else if let name = error.attribute,
+      let index = pending.code.info.attributes.firstIndex(where: { $0.name == name })
+    {
+      range = pending.labels[index] ?? range
+    }
+    tokens.error(error.id, error.message, at: range, notes: notes)
   }
 
   private mutating func operandValues(of pending: PendingOp, in block: BlockID) -> [ValueID]? {

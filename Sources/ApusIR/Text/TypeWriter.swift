@@ -3,21 +3,21 @@ import ApusTensor
 extension SymbolTable {
   /// A dimension as both languages write it: `B*T + 1`, `floordiv(T, 2)`; `?` for one without a name.
   public func text(_ dim: Dim) -> String {
-    var writer = TypeText(self)
+    var writer = TypeWriter(self)
     writer.write(dim)
     return writer.text
   }
 
   /// A type as `.ir` writes it: `f32[B, 784]`, `&f32[N, C]{0, 1/16, 1%16}`, `f32<8>`.
   public func text(_ type: TensorType) -> String {
-    var writer = TypeText(self)
+    var writer = TypeWriter(self)
     writer.write(type)
     return writer.text
   }
 }
 
 /// Writes dimensions and types of one function.
-struct TypeText {
+struct TypeWriter {
   let symbols: SymbolTable
   var text = ""
   /// Names for the symbols without one that `?` cannot stand for: those in several places.
