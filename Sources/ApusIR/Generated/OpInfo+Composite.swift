@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let reciprocal = OpInfo(
     code: .reciprocal, name: "reciprocal", group: "composite",
+    signature: "reciprocal(x: [..s]T) -> [..s]T  where T: float",
     summary: "1 / x.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -23,6 +24,7 @@ extension OpInfo {
 
   static let rsqrt = OpInfo(
     code: .rsqrt, name: "rsqrt", group: "composite",
+    signature: "rsqrt(x: [..s]T) -> [..s]T  where T: float",
     summary: "1 / √x.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -41,6 +43,7 @@ extension OpInfo {
 
   static let square = OpInfo(
     code: .square, name: "square", group: "composite",
+    signature: "square(x: [..s]T) -> [..s]T  where T: number",
     summary: "x · x.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -59,6 +62,7 @@ extension OpInfo {
 
   static let isNan = OpInfo(
     code: .isNan, name: "is_nan", group: "composite",
+    signature: "is_nan(x: [..s]T) -> [..s]bool  where T: float",
     summary: "Whether an element is NaN.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -77,6 +81,7 @@ extension OpInfo {
 
   static let isInf = OpInfo(
     code: .isInf, name: "is_inf", group: "composite",
+    signature: "is_inf(x: [..s]T, positive: bool = true, negative: bool = true) -> [..s]bool  where T: float",
     summary: "Whether an element is infinite, of the signs that are asked for.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -99,6 +104,7 @@ extension OpInfo {
 
   static let mod = OpInfo(
     code: .mod, name: "mod", group: "composite",
+    signature: "mod(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Remainder of the division rounded down, with the divisor's sign.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -118,6 +124,7 @@ extension OpInfo {
 
   static let relu = OpInfo(
     code: .relu, name: "relu", group: "composite",
+    signature: "relu(x: [..s]T) -> [..s]T  where T: number",
     summary: "max(x, 0).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -136,6 +143,7 @@ extension OpInfo {
 
   static let leakyRelu = OpInfo(
     code: .leakyRelu, name: "leaky_relu", group: "composite",
+    signature: "leaky_relu(x: [..s]T, slope: float = 0.01) -> [..s]T  where T: float",
     summary: "x where positive, else slope · x.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -157,6 +165,7 @@ extension OpInfo {
 
   static let prelu = OpInfo(
     code: .prelu, name: "prelu", group: "composite",
+    signature: "prelu(x: [..s]T, slope: [..s]T) -> [..s]T  where T: number",
     summary: "x where positive, else slope · x, the slope of the shape of `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -176,6 +185,7 @@ extension OpInfo {
 
   static let elu = OpInfo(
     code: .elu, name: "elu", group: "composite",
+    signature: "elu(x: [..s]T, alpha: float = 1) -> [..s]T  where T: float",
     summary: "x where positive, else alpha · (eˣ − 1).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -197,6 +207,7 @@ extension OpInfo {
 
   static let selu = OpInfo(
     code: .selu, name: "selu", group: "composite",
+    signature: "selu(x: [..s]T, alpha: float = 1.6732631921768188, gamma: float = 1.0507010221481323) -> [..s]T  where T: float",
     summary: "gamma · elu(x) with the constants of Klambauer et al. (2017).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -219,6 +230,7 @@ extension OpInfo {
 
   static let celu = OpInfo(
     code: .celu, name: "celu", group: "composite",
+    signature: "celu(x: [..s]T, alpha: float = 1) -> [..s]T  where T: float",
     summary: "Elu scaled along x: max(0, x) + min(0, alpha · (e^(x / alpha) − 1)).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -240,6 +252,7 @@ extension OpInfo {
 
   static let softplus = OpInfo(
     code: .softplus, name: "softplus", group: "composite",
+    signature: "softplus(x: [..s]T) -> [..s]T  where T: float",
     summary: "ln(1 + eˣ), without overflow.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -258,6 +271,7 @@ extension OpInfo {
 
   static let softsign = OpInfo(
     code: .softsign, name: "softsign", group: "composite",
+    signature: "softsign(x: [..s]T) -> [..s]T  where T: float",
     summary: "x / (1 + |x|).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -276,6 +290,7 @@ extension OpInfo {
 
   static let silu = OpInfo(
     code: .silu, name: "silu", group: "composite",
+    signature: "silu(x: [..s]T) -> [..s]T  where T: float",
     summary: "x · logistic(x), also called swish.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -294,6 +309,7 @@ extension OpInfo {
 
   static let mish = OpInfo(
     code: .mish, name: "mish", group: "composite",
+    signature: "mish(x: [..s]T) -> [..s]T  where T: float",
     summary: "x · tanh(softplus(x)).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -312,6 +328,7 @@ extension OpInfo {
 
   static let hardSigmoid = OpInfo(
     code: .hardSigmoid, name: "hard_sigmoid", group: "composite",
+    signature: "hard_sigmoid(x: [..s]T, slope: float = 0.2, offset: float = 0.5) -> [..s]T  where T: float",
     summary: "max(0, min(1, slope · x + offset)).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -334,6 +351,7 @@ extension OpInfo {
 
   static let hardSwish = OpInfo(
     code: .hardSwish, name: "hard_swish", group: "composite",
+    signature: "hard_swish(x: [..s]T) -> [..s]T  where T: float",
     summary: "x · hard_sigmoid(x) with slope 1/6.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -352,6 +370,7 @@ extension OpInfo {
 
   static let gelu = OpInfo(
     code: .gelu, name: "gelu", group: "composite",
+    signature: "gelu(x: [..s]T, approximate: name(none|tanh) = none) -> [..s]T  where T: float",
     summary: "x Φ(x), with the error function or its tanh approximation (Hendrycks and Gimpel, 2016).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -373,6 +392,7 @@ extension OpInfo {
 
   static let clamp = OpInfo(
     code: .clamp, name: "clamp", group: "composite",
+    signature: "clamp(x: [..s]T, low: []T, high: []T) -> [..s]T  where T: number",
     summary: "`x` between two bounds: min(max(x, low), high).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -393,6 +413,7 @@ extension OpInfo {
 
   static let mean = OpInfo(
     code: .mean, name: "mean", group: "composite",
+    signature: "mean(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: float",
     summary: "Mean over the axes. Accumulates in f32 for f16 and bf16.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -415,6 +436,7 @@ extension OpInfo {
 
   static let variance = OpInfo(
     code: .variance, name: "variance", group: "composite",
+    signature: "variance(x: [..s]T, axes: axes(x), keep_dims: bool = false, correction: int = 0) -> custom reduceShape  where T: float",
     summary: "Variance over the axes: the mean square distance from the mean, with n − `correction` for n.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -438,6 +460,7 @@ extension OpInfo {
 
   static let logsumexp = OpInfo(
     code: .logsumexp, name: "logsumexp", group: "composite",
+    signature: "logsumexp(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: float",
     summary: "ln Σ eˣ over the axes, without overflow.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -460,6 +483,7 @@ extension OpInfo {
 
   static let softmax = OpInfo(
     code: .softmax, name: "softmax", group: "composite",
+    signature: "softmax(x: [..s]T, axis: axis(x) = -1) -> [..s]T  where T: float",
     summary: "eˣ / Σ eˣ along an axis.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -481,6 +505,7 @@ extension OpInfo {
 
   static let logSoftmax = OpInfo(
     code: .logSoftmax, name: "log_softmax", group: "composite",
+    signature: "log_softmax(x: [..s]T, axis: axis(x) = -1) -> [..s]T  where T: float",
     summary: "x − ln Σ eˣ along an axis.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -502,6 +527,7 @@ extension OpInfo {
 
   static let layerNorm = OpInfo(
     code: .layerNorm, name: "layer_norm", group: "composite",
+    signature: "layer_norm(x: [..s]T, scale: [..w]T?, bias: [..v]T?, axis: axis(x) = -1, epsilon: float = 1e-5) -> [..s]T  where T: float",
     summary: "Normalises the axes from `axis` on to mean 0 and variance 1, then scales and shifts (Ba et al., 2016). f16 and bf16 are widened to f32.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -526,6 +552,7 @@ extension OpInfo {
 
   static let rmsNorm = OpInfo(
     code: .rmsNorm, name: "rms_norm", group: "composite",
+    signature: "rms_norm(x: [..s]T, scale: [..w]T?, axis: axis(x) = -1, epsilon: float = 1e-5) -> [..s]T  where T: float",
     summary: "Divides by the root mean square over the axes from `axis` on, then scales (Zhang and Sennrich, 2019). f16 and bf16 are widened to f32.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -549,6 +576,7 @@ extension OpInfo {
 
   static let groupNorm = OpInfo(
     code: .groupNorm, name: "group_norm", group: "composite",
+    signature: "group_norm(x: [n, c, ..s]T, scale: [c]T, bias: [c]T, groups: int, epsilon: float = 1e-5) -> [n, c, ..s]T  where T: float",
     summary: "Normalises each of `groups` groups of channels of [batch, channels, spatial …], then scales and shifts by channel (Wu and He, 2018).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .pack("s")]), .variable("T"))),
@@ -573,6 +601,7 @@ extension OpInfo {
 
   static let instanceNorm = OpInfo(
     code: .instanceNorm, name: "instance_norm", group: "composite",
+    signature: "instance_norm(x: [n, c, ..s]T, scale: [c]T, bias: [c]T, epsilon: float = 1e-5) -> [n, c, ..s]T  where T: float",
     summary: "Normalises each channel of each image of [batch, channels, spatial …], then scales and shifts by channel.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .pack("s")]), .variable("T"))),
@@ -593,6 +622,7 @@ extension OpInfo {
 
   static let batchNorm = OpInfo(
     code: .batchNorm, name: "batch_norm", group: "composite",
+    signature: "batch_norm(x: [n, c, ..s]T, scale: [c]T, bias: [c]T, mean: [c]T, variance: [c]T, epsilon: float = 1e-5) -> [n, c, ..s]T  where T: float",
     summary: "Inference form: (x − mean) / √(variance + epsilon) · scale + bias by channel (Ioffe and Szegedy, 2015).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .pack("s")]), .variable("T"))),
@@ -615,6 +645,7 @@ extension OpInfo {
 
   static let l2Normalize = OpInfo(
     code: .l2Normalize, name: "l2_normalize", group: "composite",
+    signature: "l2_normalize(x: [..s]T, axis: axis(x) = -1, epsilon: float = 1e-12) -> [..s]T  where T: float",
     summary: "x / √(Σ x² + epsilon) along an axis.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -637,6 +668,7 @@ extension OpInfo {
 
   static let attention = OpInfo(
     code: .attention, name: "attention", group: "composite",
+    signature: "attention(q: [b, h, s, d]T, k: [b, g, t, d]T, v: [b, g, t, e]T, mask: [..m]T?, causal: bool = false, scale: float = 0) -> [b, h, s, e]T  where T: float",
     summary: "Scaled dot-product attention over q [batch, heads, S, d], k [batch, kv heads, T, d], v [batch, kv heads, T, e]. Query heads share key heads in equal groups. `mask` is added to the scores after the scale (0 the default: 1 / √d); `causal` lets position s see t <= s + T − S.",
     operands: [
       OperandInfo("q", TypePattern(.dims([.dim("b"), .dim("h"), .dim("s"), .dim("d")]), .variable("T"))),
@@ -662,6 +694,7 @@ extension OpInfo {
 
   static let rope = OpInfo(
     code: .rope, name: "rope", group: "composite",
+    signature: "rope(x: [b, h, t, d]T, cos: [t, p]T, sin: [t, p]T, interleaved: bool = false) -> [b, h, t, d]T  where T: float",
     summary: "Rotary position embedding (Su et al., 2021) of x [batch, heads, positions, d]: pairs of the first `2 · pairs` features turn by the angles whose cosines and sines are given, [positions, pairs]. Pairs are (i, i + pairs), or neighbours when `interleaved`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("b"), .dim("h"), .dim("t"), .dim("d")]), .variable("T"))),
@@ -685,6 +718,7 @@ extension OpInfo {
 
   static let crossEntropy = OpInfo(
     code: .crossEntropy, name: "cross_entropy", group: "composite",
+    signature: "cross_entropy(logits: [n, c]T, labels: [n]I) -> []T  where T: float, I: index",
     summary: "Mean over the rows of −ln softmax(logits)[label].",
     operands: [
       OperandInfo("logits", TypePattern(.dims([.dim("n"), .dim("c")]), .variable("T"))),
@@ -702,6 +736,7 @@ extension OpInfo {
 
   static let oneHot = OpInfo(
     code: .oneHot, name: "one_hot", group: "composite",
+    signature: "one_hot(indices: [..s]I, depth: dims) -> custom oneHotShape  where I: index",
     summary: "1 at the index along a new last axis of size `depth`, 0 elsewhere (an index outside gives no 1).",
     operands: [
       OperandInfo("indices", TypePattern(.dims([.pack("s")]), .variable("I"))),
@@ -726,6 +761,7 @@ extension OpInfo {
 
   static let cumsum = OpInfo(
     code: .cumsum, name: "cumsum", group: "composite",
+    signature: "cumsum(x: [..s]T, axis: axis(x), exclusive: bool = false, reverse: bool = false) -> [..s]T  where T: number",
     summary: "Running sum along an axis.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -749,6 +785,7 @@ extension OpInfo {
 
   static let maxPool = OpInfo(
     code: .maxPool, name: "max_pool", group: "composite",
+    signature: "max_pool(x: [n, c, ..s]T, window: ints, strides: ints = [], pads: ints = [], dilations: ints = []) -> custom reduceWindowShape  where T: number",
     summary: "Largest element of each window over the spatial axes of [batch, channels, spatial …].",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .pack("s")]), .variable("T"))),
@@ -773,6 +810,7 @@ extension OpInfo {
 
   static let averagePool = OpInfo(
     code: .averagePool, name: "average_pool", group: "composite",
+    signature: "average_pool(x: [n, c, ..s]T, window: ints, strides: ints = [], pads: ints = [], dilations: ints = [], count_padding: bool = false) -> custom reduceWindowShape  where T: float",
     summary: "Mean of each window over the spatial axes of [batch, channels, spatial …]; padding counts only with `count_padding`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .pack("s")]), .variable("T"))),
@@ -798,6 +836,7 @@ extension OpInfo {
 
   static let convTranspose = OpInfo(
     code: .convTranspose, name: "conv_transpose", group: "composite",
+    signature: "conv_transpose(x: [..x]T, w: [..w]T, strides: ints = [], pads: ints = [], dilations: ints = [], output_pads: ints = [], groups: int = 1) -> custom convTransposeShape  where T: number",
     summary: "The transpose of `conv` with respect to x, as ONNX's ConvTranspose: w is [channels, output channels / groups, kernel …]; `output_pads` enlarge the result at the end of each spatial axis.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("x")]), .variable("T"))),
@@ -827,6 +866,7 @@ extension OpInfo {
 
   static let depthToSpace = OpInfo(
     code: .depthToSpace, name: "depth_to_space", group: "composite",
+    signature: "depth_to_space(x: [n, c, h, w]T, block: int, mode: name(dcr|crd) = dcr) -> custom depthToSpaceShape  where T: any",
     summary: "Moves blocks of channels into space: [n, c, h, w] to [n, c / b², h·b, w·b]. `mode` says which of the three channel axes is the outermost.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .dim("h"), .dim("w")]), .variable("T"))),
@@ -849,6 +889,7 @@ extension OpInfo {
 
   static let spaceToDepth = OpInfo(
     code: .spaceToDepth, name: "space_to_depth", group: "composite",
+    signature: "space_to_depth(x: [n, c, h, w]T, block: int) -> custom spaceToDepthShape  where T: any",
     summary: "Moves blocks of space into channels: [n, c, h, w] to [n, c·b², h / b, w / b].",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .dim("h"), .dim("w")]), .variable("T"))),
@@ -870,6 +911,7 @@ extension OpInfo {
 
   static let resizeAxis = OpInfo(
     code: .resizeAxis, name: "resize_axis", group: "composite",
+    signature: "resize_axis(x: [..s]T, axis: axis(x), size: dims, scale: float = 0, mode: name(nearest|linear|cubic) = nearest, coordinates: name(half_pixel|align_corners|asymmetric|pytorch_half_pixel) = half_pixel, rounding: name(round_prefer_floor|round_prefer_ceil|floor|ceil) = round_prefer_floor, cubic_coefficient: float = -0.75) -> custom resizeAxisShape  where T: float",
     summary: "Samples one axis anew at `size` positions: nearest, linear or cubic (Keys, 1981). Position i lies at the source coordinate that `coordinates` names for `scale` (0: the ratio of the sizes).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -897,6 +939,7 @@ extension OpInfo {
 
   static let resize = OpInfo(
     code: .resize, name: "resize", group: "composite",
+    signature: "resize(x: [n, c, ..s]T, sizes: dims, scales: floats = [], mode: name(nearest|linear|cubic) = nearest, coordinates: name(half_pixel|align_corners|asymmetric|pytorch_half_pixel) = half_pixel, rounding: name(round_prefer_floor|round_prefer_ceil|floor|ceil) = round_prefer_floor, cubic_coefficient: float = -0.75) -> custom resizeShape  where T: float",
     summary: "Samples the spatial axes of [n, c, spatial ...] anew at the sizes `sizes`, axis by axis (`resize_axis`), as ONNX's Resize.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n"), .dim("c"), .pack("s")]), .variable("T"))),
@@ -923,6 +966,7 @@ extension OpInfo {
 
   static let lstm = OpInfo(
     code: .lstm, name: "lstm", group: "composite",
+    signature: "lstm(x: [t, b, i]T, w: [g, i]T, r: [g, h]T, hidden: [b, h]T, cell: [b, h]T, bias: [e]T?) -> (states: [t, b, h]T, last: [b, h]T, last_cell: [b, h]T)  where T: float",
     summary: "Long short-term memory over x [time, batch, input]: w [4 hidden, input], r [4 hidden, hidden] and biases [8 hidden], gates in the order input, output, forget, cell (as ONNX's LSTM). Returns all hidden states, the last one and the last cell state.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("t"), .dim("b"), .dim("i")]), .variable("T"))),
@@ -933,6 +977,7 @@ extension OpInfo {
       OperandInfo("bias", TypePattern(.dims([.dim("e")]), .variable("T")), .optional),
     ],
     results: ResultRule.patterns([TypePattern(.dims([.dim("t"), .dim("b"), .dim("h")]), .variable("T")), TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T")), TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T"))]),
+    resultNames: ["states", "last", "last_cell"],
     typeVariables: [
       TypeVariable("T", .float),
     ],
@@ -946,6 +991,7 @@ extension OpInfo {
 
   static let gru = OpInfo(
     code: .gru, name: "gru", group: "composite",
+    signature: "gru(x: [t, b, i]T, w: [g, i]T, r: [g, h]T, hidden: [b, h]T, bias: [e]T?, linear_before_reset: bool = false) -> (states: [t, b, h]T, last: [b, h]T)  where T: float",
     summary: "Gated recurrent unit over x [time, batch, input]: w [3 hidden, input], r [3 hidden, hidden], biases [6 hidden], gates in the order update, reset, new (as ONNX's GRU, with `linear_before_reset`). Returns all hidden states and the last one.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("t"), .dim("b"), .dim("i")]), .variable("T"))),
@@ -958,6 +1004,7 @@ extension OpInfo {
       AttributeInfo("linear_before_reset", .bool, default: .bool(false)),
     ],
     results: ResultRule.patterns([TypePattern(.dims([.dim("t"), .dim("b"), .dim("h")]), .variable("T")), TypePattern(.dims([.dim("b"), .dim("h")]), .variable("T"))]),
+    resultNames: ["states", "last"],
     typeVariables: [
       TypeVariable("T", .float),
     ],
@@ -968,5 +1015,4 @@ extension OpInfo {
     ],
     body: "t = shape(x)[0]\nb = shape(x)[1]\nn = shape(r)[1]\nzeros = constant(value: 0, shape: [6 * n], to: type(x))\nbiases = if has(bias) { bias } else { zeros }\ngates = x @ transpose(w, perm: [1, 0]) + slice(biases, starts: [0], limits: [3 * n])\nrb = slice(biases, starts: [3 * n], limits: [6 * n])\nrt = transpose(r, perm: [1, 0])\nrzr = slice(rt, starts: [0, 0], limits: [n, 2 * n])\nrn = slice(rt, starts: [0, 2 * n], limits: [n, 3 * n])\nbzr = slice(rb, starts: [0], limits: [2 * n])\nbn = slice(rb, starts: [2 * n], limits: [3 * n])\nempty = constant(value: 0, shape: [t, b, n], to: type(x))\nk, states, last = while k = 0, ys = empty, y = hidden; k < t {\n  a = reshape(dynamic_slice(gates, [k, 0, 0], sizes: [1, b, 3 * n]), shape: [b, 3 * n])\n  zr = logistic(slice(a, starts: [0, 0], limits: [b, 2 * n]) + y @ rzr + bzr)\n  z = slice(zr, starts: [0, 0], limits: [b, n])\n  q = slice(zr, starts: [0, n], limits: [b, 2 * n])\n  an = slice(a, starts: [0, 2 * n], limits: [b, 3 * n])\n  c = if linear_before_reset { tanh(an + q * (y @ rn + bn)) } else { tanh(an + (q * y) @ rn + bn) }\n  y2 = (1 - z) * c + z * y\n  k + 1, dynamic_update_slice(ys, reshape(y2, shape: [1, b, n]), [k, 0, 0]), y2\n}\nstates, last",
     maxULP: nil)
-
 }

@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let matmul = OpInfo(
     code: .matmul, name: "matmul", group: "contraction",
+    signature: "matmul(lhs: [..b, m, k]T, rhs: [..b, k, n]T) -> [..b, m, n]T  where T: number",
     summary: "Batched matrix product; leading dimensions agree exactly. Accumulates in f32 for f16 and bf16, in s32 for integers of 8 and 16 bits; the sum rounds or wraps to T.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("b"), .dim("m"), .dim("k")]), .variable("T"))),
@@ -23,6 +24,7 @@ extension OpInfo {
 
   static let matmulInteger = OpInfo(
     code: .matmulInteger, name: "matmul_integer", group: "contraction",
+    signature: "matmul_integer(lhs: [..b, m, k]A, rhs: [..b, k, n]B) -> [..b, m, n]s32  where A: byte, B: byte",
     summary: "Batched product of 8-bit integer matrices in s32, which wraps.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("b"), .dim("m"), .dim("k")]), .variable("A"))),
@@ -39,6 +41,7 @@ extension OpInfo {
 
   static let conv = OpInfo(
     code: .conv, name: "conv", group: "contraction",
+    signature: "conv(x: [..x]T, w: [..w]T, strides: ints = [], pads: ints = [], dilations: ints = [], groups: int = 1) -> custom convShape  where T: number",
     summary: "Cross-correlation, as ONNX's Conv: x is [batch, channels, spatial …], w is [output channels, channels / groups, kernel …]. `pads` are the counts before, then after, each spatial axis. Accumulates like `matmul`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("x")]), .variable("T"))),
@@ -68,6 +71,7 @@ extension OpInfo {
 
   static let convInteger = OpInfo(
     code: .convInteger, name: "conv_integer", group: "contraction",
+    signature: "conv_integer(x: [..x]A, w: [..w]B, strides: ints = [], pads: ints = [], dilations: ints = [], groups: int = 1) -> custom convShape  where A: byte, B: byte",
     summary: "Cross-correlation of 8-bit integers in s32, which wraps. Padding is zero.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("x")]), .variable("A"))),
@@ -95,5 +99,4 @@ extension OpInfo {
       ConstraintInfo("C6", "the dilated kernel is no larger than the padded input"),
     ],
     maxULP: 0)
-
 }

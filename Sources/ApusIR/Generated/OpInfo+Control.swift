@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let `if` = OpInfo(
     code: .if, name: "if", group: "control",
+    signature: "if(condition: []bool) -> stated",
     summary: "Runs one of two regions, which see the values around them.",
     operands: [
       OperandInfo("condition", TypePattern(.dims([]), .fixed(.bool))),
@@ -23,6 +24,7 @@ extension OpInfo {
 
   static let `while` = OpInfo(
     code: .while, name: "while", group: "control",
+    signature: "while(inits: any*) -> stated",
     summary: "Carries values through `do` for as long as `while` continues. Both regions take the carried values as parameters.",
     operands: [
       OperandInfo("inits", TypePattern(.any, .any), .zeroOrMore),
@@ -42,6 +44,7 @@ extension OpInfo {
 
   static let call = OpInfo(
     code: .call, name: "call", group: "control",
+    signature: "call(arguments: any*, callee: function) -> stated",
     summary: "Runs a function of the module, which must not reach itself.",
     operands: [
       OperandInfo("arguments", TypePattern(.any, .any), .zeroOrMore),
@@ -60,6 +63,7 @@ extension OpInfo {
 
   static let customCall = OpInfo(
     code: .customCall, name: "custom_call", group: "control",
+    signature: "custom_call(arguments: any*, name: string, has_effects: bool = true) -> stated",
     summary: "Runs an operation registered by the user under that name. Without effects it may be repeated or removed.",
     operands: [
       OperandInfo("arguments", TypePattern(.any, .any), .zeroOrMore),
@@ -74,6 +78,7 @@ extension OpInfo {
 
   static let assert = OpInfo(
     code: .assert, name: "assert", group: "control",
+    signature: "assert(condition: []bool, message: string)",
     summary: "Stops the run with a message when the condition does not hold.",
     operands: [
       OperandInfo("condition", TypePattern(.dims([]), .fixed(.bool))),
@@ -87,6 +92,7 @@ extension OpInfo {
 
   static let `return` = OpInfo(
     code: .return, name: "return", group: "control",
+    signature: "return(values: any*)",
     summary: "Ends a function.",
     operands: [
       OperandInfo("values", TypePattern(.any, .any), .zeroOrMore),
@@ -101,6 +107,7 @@ extension OpInfo {
 
   static let yield = OpInfo(
     code: .yield, name: "yield", group: "control",
+    signature: "yield(values: any*)",
     summary: "Ends a region with its results.",
     operands: [
       OperandInfo("values", TypePattern(.any, .any), .zeroOrMore),
@@ -112,6 +119,7 @@ extension OpInfo {
 
   static let `continue` = OpInfo(
     code: .continue, name: "continue", group: "control",
+    signature: "continue(condition: []bool)",
     summary: "Ends the `while` region of a loop.",
     operands: [
       OperandInfo("condition", TypePattern(.dims([]), .fixed(.bool))),
@@ -120,5 +128,4 @@ extension OpInfo {
     traits: [.terminator],
     phases: [.graph, .fused, .loops],
     maxULP: 0)
-
 }

@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let abs = OpInfo(
     code: .abs, name: "abs", group: "elementwise",
+    signature: "abs(x: [..s]T) -> [..s]T  where T: number",
     summary: "Absolute value. The smallest signed integer is its own absolute value (it wraps).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -22,6 +23,7 @@ extension OpInfo {
 
   static let neg = OpInfo(
     code: .neg, name: "neg", group: "elementwise",
+    signature: "neg(x: [..s]T) -> [..s]T  where T: number",
     summary: "Negation. Unsigned and smallest signed integers wrap.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -39,6 +41,7 @@ extension OpInfo {
 
   static let sign = OpInfo(
     code: .sign, name: "sign", group: "elementwise",
+    signature: "sign(x: [..s]T) -> [..s]T  where T: number",
     summary: "−1, 0 or 1; a float's zero keeps its sign and NaN stays NaN.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -56,6 +59,7 @@ extension OpInfo {
 
   static let floor = OpInfo(
     code: .floor, name: "floor", group: "elementwise",
+    signature: "floor(x: [..s]T) -> [..s]T  where T: float",
     summary: "Largest integral value not above `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -73,6 +77,7 @@ extension OpInfo {
 
   static let ceil = OpInfo(
     code: .ceil, name: "ceil", group: "elementwise",
+    signature: "ceil(x: [..s]T) -> [..s]T  where T: float",
     summary: "Smallest integral value not below `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -90,6 +95,7 @@ extension OpInfo {
 
   static let round = OpInfo(
     code: .round, name: "round", group: "elementwise",
+    signature: "round(x: [..s]T) -> [..s]T  where T: float",
     summary: "Nearest integral value, ties to even.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -107,6 +113,7 @@ extension OpInfo {
 
   static let trunc = OpInfo(
     code: .trunc, name: "trunc", group: "elementwise",
+    signature: "trunc(x: [..s]T) -> [..s]T  where T: float",
     summary: "Integral part, towards zero.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -124,6 +131,7 @@ extension OpInfo {
 
   static let sqrt = OpInfo(
     code: .sqrt, name: "sqrt", group: "elementwise",
+    signature: "sqrt(x: [..s]T) -> [..s]T  where T: float",
     summary: "Square root, correctly rounded; NaN below zero, and √−0 = −0.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -141,6 +149,7 @@ extension OpInfo {
 
   static let exp = OpInfo(
     code: .exp, name: "exp", group: "elementwise",
+    signature: "exp(x: [..s]T) -> [..s]T  where T: float",
     summary: "eˣ.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -158,6 +167,7 @@ extension OpInfo {
 
   static let expm1 = OpInfo(
     code: .expm1, name: "expm1", group: "elementwise",
+    signature: "expm1(x: [..s]T) -> [..s]T  where T: float",
     summary: "eˣ − 1, accurate near 0.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -175,6 +185,7 @@ extension OpInfo {
 
   static let log = OpInfo(
     code: .log, name: "log", group: "elementwise",
+    signature: "log(x: [..s]T) -> [..s]T  where T: float",
     summary: "Natural logarithm; −∞ at 0, NaN below.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -192,6 +203,7 @@ extension OpInfo {
 
   static let log1p = OpInfo(
     code: .log1p, name: "log1p", group: "elementwise",
+    signature: "log1p(x: [..s]T) -> [..s]T  where T: float",
     summary: "ln(1 + x), accurate near 0.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -209,6 +221,7 @@ extension OpInfo {
 
   static let sin = OpInfo(
     code: .sin, name: "sin", group: "elementwise",
+    signature: "sin(x: [..s]T) -> [..s]T  where T: float",
     summary: "Sine of radians, over the whole range.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -226,6 +239,7 @@ extension OpInfo {
 
   static let cos = OpInfo(
     code: .cos, name: "cos", group: "elementwise",
+    signature: "cos(x: [..s]T) -> [..s]T  where T: float",
     summary: "Cosine of radians, over the whole range.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -243,6 +257,7 @@ extension OpInfo {
 
   static let tan = OpInfo(
     code: .tan, name: "tan", group: "elementwise",
+    signature: "tan(x: [..s]T) -> [..s]T  where T: float",
     summary: "Tangent of radians, over the whole range.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -260,6 +275,7 @@ extension OpInfo {
 
   static let asin = OpInfo(
     code: .asin, name: "asin", group: "elementwise",
+    signature: "asin(x: [..s]T) -> [..s]T  where T: float",
     summary: "Inverse sine; NaN outside [−1, 1].",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -277,6 +293,7 @@ extension OpInfo {
 
   static let acos = OpInfo(
     code: .acos, name: "acos", group: "elementwise",
+    signature: "acos(x: [..s]T) -> [..s]T  where T: float",
     summary: "Inverse cosine; NaN outside [−1, 1].",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -294,6 +311,7 @@ extension OpInfo {
 
   static let atan = OpInfo(
     code: .atan, name: "atan", group: "elementwise",
+    signature: "atan(x: [..s]T) -> [..s]T  where T: float",
     summary: "Inverse tangent.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -311,6 +329,7 @@ extension OpInfo {
 
   static let sinh = OpInfo(
     code: .sinh, name: "sinh", group: "elementwise",
+    signature: "sinh(x: [..s]T) -> [..s]T  where T: float",
     summary: "Hyperbolic sine.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -328,6 +347,7 @@ extension OpInfo {
 
   static let cosh = OpInfo(
     code: .cosh, name: "cosh", group: "elementwise",
+    signature: "cosh(x: [..s]T) -> [..s]T  where T: float",
     summary: "Hyperbolic cosine.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -345,6 +365,7 @@ extension OpInfo {
 
   static let tanh = OpInfo(
     code: .tanh, name: "tanh", group: "elementwise",
+    signature: "tanh(x: [..s]T) -> [..s]T  where T: float",
     summary: "Hyperbolic tangent.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -362,6 +383,7 @@ extension OpInfo {
 
   static let asinh = OpInfo(
     code: .asinh, name: "asinh", group: "elementwise",
+    signature: "asinh(x: [..s]T) -> [..s]T  where T: float",
     summary: "Inverse hyperbolic sine.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -379,6 +401,7 @@ extension OpInfo {
 
   static let acosh = OpInfo(
     code: .acosh, name: "acosh", group: "elementwise",
+    signature: "acosh(x: [..s]T) -> [..s]T  where T: float",
     summary: "Inverse hyperbolic cosine; NaN below 1.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -396,6 +419,7 @@ extension OpInfo {
 
   static let atanh = OpInfo(
     code: .atanh, name: "atanh", group: "elementwise",
+    signature: "atanh(x: [..s]T) -> [..s]T  where T: float",
     summary: "Inverse hyperbolic tangent; NaN outside [−1, 1].",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -413,6 +437,7 @@ extension OpInfo {
 
   static let erf = OpInfo(
     code: .erf, name: "erf", group: "elementwise",
+    signature: "erf(x: [..s]T) -> [..s]T  where T: float",
     summary: "Error function, 2/√π ∫₀ˣ exp(−t²) dt.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -430,6 +455,7 @@ extension OpInfo {
 
   static let logistic = OpInfo(
     code: .logistic, name: "logistic", group: "elementwise",
+    signature: "logistic(x: [..s]T) -> [..s]T  where T: float",
     summary: "Logistic function, 1 / (1 + e⁻ˣ).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -447,6 +473,7 @@ extension OpInfo {
 
   static let not = OpInfo(
     code: .not, name: "not", group: "elementwise",
+    signature: "not(x: [..s]T) -> [..s]T  where T: bits",
     summary: "Logical or bitwise complement.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -464,6 +491,7 @@ extension OpInfo {
 
   static let add = OpInfo(
     code: .add, name: "add", group: "elementwise",
+    signature: "add(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Sum. Integers wrap.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -482,6 +510,7 @@ extension OpInfo {
 
   static let sub = OpInfo(
     code: .sub, name: "sub", group: "elementwise",
+    signature: "sub(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Difference. Integers wrap.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -500,6 +529,7 @@ extension OpInfo {
 
   static let mul = OpInfo(
     code: .mul, name: "mul", group: "elementwise",
+    signature: "mul(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Product. Integers wrap.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -518,6 +548,7 @@ extension OpInfo {
 
   static let div = OpInfo(
     code: .div, name: "div", group: "elementwise",
+    signature: "div(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Quotient. Integers truncate towards zero, x / 0 = 0, and the smallest signed integer / −1 wraps.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -536,6 +567,7 @@ extension OpInfo {
 
   static let rem = OpInfo(
     code: .rem, name: "rem", group: "elementwise",
+    signature: "rem(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Remainder of the division towards zero, with the dividend's sign (C's fmod and %). Integer x rem 0 = 0.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -554,6 +586,7 @@ extension OpInfo {
 
   static let pow = OpInfo(
     code: .pow, name: "pow", group: "elementwise",
+    signature: "pow(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "lhs to the power rhs. Integers wrap; a negative integer exponent gives 0, but 1 for base 1 and ±1 for base −1.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -572,6 +605,7 @@ extension OpInfo {
 
   static let max = OpInfo(
     code: .max, name: "max", group: "elementwise",
+    signature: "max(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Larger value; NaN if either is, and −0 < +0.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -590,6 +624,7 @@ extension OpInfo {
 
   static let min = OpInfo(
     code: .min, name: "min", group: "elementwise",
+    signature: "min(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: number",
     summary: "Smaller value; NaN if either is, and −0 < +0.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -608,6 +643,7 @@ extension OpInfo {
 
   static let and = OpInfo(
     code: .and, name: "and", group: "elementwise",
+    signature: "and(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: bits",
     summary: "Logical or bitwise and.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -626,6 +662,7 @@ extension OpInfo {
 
   static let or = OpInfo(
     code: .or, name: "or", group: "elementwise",
+    signature: "or(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: bits",
     summary: "Logical or bitwise or.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -644,6 +681,7 @@ extension OpInfo {
 
   static let xor = OpInfo(
     code: .xor, name: "xor", group: "elementwise",
+    signature: "xor(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: bits",
     summary: "Logical or bitwise exclusive or.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -662,6 +700,7 @@ extension OpInfo {
 
   static let shiftLeft = OpInfo(
     code: .shiftLeft, name: "shift_left", group: "elementwise",
+    signature: "shift_left(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: integer",
     summary: "Shift towards the high bits. A shift by the width or more, or by a negative count, gives 0.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -677,6 +716,7 @@ extension OpInfo {
 
   static let shiftRight = OpInfo(
     code: .shiftRight, name: "shift_right", group: "elementwise",
+    signature: "shift_right(lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: integer",
     summary: "Shift towards the low bits, copying the sign of signed types. A shift by the width or more, or by a negative count, gives 0.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -692,6 +732,7 @@ extension OpInfo {
 
   static let equal = OpInfo(
     code: .equal, name: "equal", group: "elementwise",
+    signature: "equal(lhs: [..s]T, rhs: [..s]T) -> [..s]bool  where T: any",
     summary: "lhs = rhs. False if either is NaN.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -710,6 +751,7 @@ extension OpInfo {
 
   static let notEqual = OpInfo(
     code: .notEqual, name: "not_equal", group: "elementwise",
+    signature: "not_equal(lhs: [..s]T, rhs: [..s]T) -> [..s]bool  where T: any",
     summary: "lhs ≠ rhs. True if either is NaN.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -728,6 +770,7 @@ extension OpInfo {
 
   static let less = OpInfo(
     code: .less, name: "less", group: "elementwise",
+    signature: "less(lhs: [..s]T, rhs: [..s]T) -> [..s]bool  where T: number",
     summary: "lhs < rhs. False if either is NaN.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -746,6 +789,7 @@ extension OpInfo {
 
   static let lessEqual = OpInfo(
     code: .lessEqual, name: "less_equal", group: "elementwise",
+    signature: "less_equal(lhs: [..s]T, rhs: [..s]T) -> [..s]bool  where T: number",
     summary: "lhs ≤ rhs. False if either is NaN.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -764,6 +808,7 @@ extension OpInfo {
 
   static let greater = OpInfo(
     code: .greater, name: "greater", group: "elementwise",
+    signature: "greater(lhs: [..s]T, rhs: [..s]T) -> [..s]bool  where T: number",
     summary: "lhs > rhs. False if either is NaN.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -782,6 +827,7 @@ extension OpInfo {
 
   static let greaterEqual = OpInfo(
     code: .greaterEqual, name: "greater_equal", group: "elementwise",
+    signature: "greater_equal(lhs: [..s]T, rhs: [..s]T) -> [..s]bool  where T: number",
     summary: "lhs ≥ rhs. False if either is NaN.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -800,6 +846,7 @@ extension OpInfo {
 
   static let select = OpInfo(
     code: .select, name: "select", group: "elementwise",
+    signature: "select(condition: [..s]bool, lhs: [..s]T, rhs: [..s]T) -> [..s]T  where T: any",
     summary: "`lhs` where the condition holds, else `rhs`.",
     operands: [
       OperandInfo("condition", TypePattern(.dims([.pack("s")]), .fixed(.bool))),
@@ -819,6 +866,7 @@ extension OpInfo {
 
   static let convert = OpInfo(
     code: .convert, name: "convert", group: "elementwise",
+    signature: "convert(x: [..s]T) -> [..s]U  where T: any, U: any",
     summary: "The same value in another type, stated as `to:`. Float to integer truncates, saturates, and takes NaN to 0; to a narrower float or from an integer rounds to nearest even; to bool is x ≠ 0; integers to narrower integers wrap.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -834,6 +882,7 @@ extension OpInfo {
 
   static let bitcast = OpInfo(
     code: .bitcast, name: "bitcast", group: "elementwise",
+    signature: "bitcast(x: [..s]T) -> [..s]U  where T: any, U: any",
     summary: "The same bits in another type of the same width, stated as `to:`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -850,5 +899,4 @@ extension OpInfo {
       ConstraintInfo("C2", "neither type is bool unless both are"),
     ],
     maxULP: 0)
-
 }

@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let kernel = OpInfo(
     code: .kernel, name: "kernel", group: "fused",
+    signature: "kernel(operands: any*, schedule: schedule?) -> stated",
     summary: "A piece of work that becomes one compiled kernel: an isolated region of graph ops over the operands. Index maps of the movement ops inside are derived when it is lowered.",
     operands: [
       OperandInfo("operands", TypePattern(.any, .any), .zeroOrMore),
@@ -25,6 +26,7 @@ extension OpInfo {
 
   static let pack = OpInfo(
     code: .pack, name: "pack", group: "fused",
+    signature: "pack(x: [..s]T) -> stated  where T: any",
     summary: "The same tensor in another layout, which the result's type states.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -39,5 +41,4 @@ extension OpInfo {
       ConstraintInfo("C1", "element type and sizes are those of `x`"),
     ],
     maxULP: 0)
-
 }

@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let gather = OpInfo(
     code: .gather, name: "gather", group: "indexing",
+    signature: "gather(x: [..s]T, indices: [..i]I, axis: axis(x)) -> custom gatherShape  where T: any, I: index",
     summary: "The slices of `x` at `indices` along one axis: the axis is replaced by the axes of `indices`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -30,6 +31,7 @@ extension OpInfo {
 
   static let gatherElements = OpInfo(
     code: .gatherElements, name: "gather_elements", group: "indexing",
+    signature: "gather_elements(x: [..s]T, indices: [..i]I, axis: axis(x)) -> [..i]T  where T: any, I: index",
     summary: "result[i…] = x[i… with position `axis` replaced by indices[i…]].",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -56,6 +58,7 @@ extension OpInfo {
 
   static let gatherNd = OpInfo(
     code: .gatherNd, name: "gather_nd", group: "indexing",
+    signature: "gather_nd(x: [..s]T, indices: [..i]I, batch_axes: int = 0) -> custom gatherNdShape  where T: any, I: index",
     summary: "The last axis of `indices` holds an index of the leading axes of `x` (after `batch_axes` common ones).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -82,6 +85,7 @@ extension OpInfo {
 
   static let scatterElements = OpInfo(
     code: .scatterElements, name: "scatter_elements", group: "indexing",
+    signature: "scatter_elements(x: [..s]T, indices: [..i]I, updates: [..i]T, axis: axis(x), reduction: name(none|add|mul|min|max) = none) -> [..s]T  where T: any, I: index",
     summary: "A copy of `x` in which the element at each index along `axis` is replaced by, or combined with, that of `updates`. Duplicate indices apply in row-major order.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -108,6 +112,7 @@ extension OpInfo {
 
   static let scatterNd = OpInfo(
     code: .scatterNd, name: "scatter_nd", group: "indexing",
+    signature: "scatter_nd(x: [..s]T, indices: [..i]I, updates: [..u]T, reduction: name(none|add|mul|min|max) = none) -> custom scatterNdShape  where T: any, I: index",
     summary: "A copy of `x` in which the slices at the index vectors in `indices` are replaced by, or combined with, those of `updates`. Duplicate indices apply in row-major order.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -133,6 +138,7 @@ extension OpInfo {
 
   static let dynamicSlice = OpInfo(
     code: .dynamicSlice, name: "dynamic_slice", group: "indexing",
+    signature: "dynamic_slice(x: [..s]T, starts: [r]I, sizes: dims) -> custom dynamicSliceShape  where T: any, I: index",
     summary: "A block of stated shape starting at run-time indices, one scalar each axis, clamped so that it lies within `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -159,6 +165,7 @@ extension OpInfo {
 
   static let dynamicUpdateSlice = OpInfo(
     code: .dynamicUpdateSlice, name: "dynamic_update_slice", group: "indexing",
+    signature: "dynamic_update_slice(x: [..s]T, update: [..u]T, starts: [r]I) -> [..s]T  where T: any, I: index",
     summary: "A copy of `x` with `update` written at run-time indices, clamped so that it lies within `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -183,6 +190,7 @@ extension OpInfo {
 
   static let nonZero = OpInfo(
     code: .nonZero, name: "non_zero", group: "indexing",
+    signature: "non_zero(x: [..s]T) -> custom nonZeroShape  where T: any",
     summary: "The indices of the elements that are not zero, in row-major order, one column each: [rank, count].",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -197,5 +205,4 @@ extension OpInfo {
       "non_zero([0, 5, 7]) = [[1, 2]]",
     ],
     maxULP: 0)
-
 }

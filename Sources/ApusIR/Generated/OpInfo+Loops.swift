@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let `for` = OpInfo(
     code: .for, name: "for", group: "loops",
+    signature: "for(lower: <>s64, upper: <>s64, inits: any*, step: int = 1, kind: name(serial|parallel|unrolled) = serial, grain: int = 1) -> custom forShape",
     summary: "Counts from `lower` to below `upper`. The region's parameters are the counter and the carried registers, and it yields the next carried ones. `parallel` iterations may run on any thread in any order and carry nothing; `unrolled` copies the body.",
     operands: [
       OperandInfo("lower", TypePattern(.dims([]), .fixed(.s64), form: .register)),
@@ -31,6 +32,7 @@ extension OpInfo {
 
   static let load = OpInfo(
     code: .load, name: "load", group: "loops",
+    signature: "load(buffer: &[..s]T, indices: <>s64*, along: int?, stride: int = 1) -> stated  where T: any",
     summary: "Reads lanes `indices`, `indices + stride` … along axis `along` (the last if left out) into a register of stated lanes. With `count`, lanes from `count` on are not read and are 0.",
     operands: [
       OperandInfo("buffer", TypePattern(.dims([.pack("s")]), .variable("T"), form: .buffer)),
@@ -54,6 +56,7 @@ extension OpInfo {
 
   static let loadMasked = OpInfo(
     code: .loadMasked, name: "load_masked", group: "loops",
+    signature: "load_masked(count: <>s64, buffer: &[..s]T, indices: <>s64*, along: int?, stride: int = 1) -> stated  where T: any",
     summary: "`load` of the first `count` lanes only; the others are 0.",
     operands: [
       OperandInfo("count", TypePattern(.dims([]), .fixed(.s64), form: .register)),
@@ -78,6 +81,7 @@ extension OpInfo {
 
   static let store = OpInfo(
     code: .store, name: "store", group: "loops",
+    signature: "store(value: <..l>T, buffer: &[..s]T, indices: <>s64*, along: int?, stride: int = 1)  where T: any",
     summary: "Writes the lanes of a register at `indices`, `indices + stride` … along axis `along` (the last if left out).",
     operands: [
       OperandInfo("value", TypePattern(.dims([.pack("l")]), .variable("T"), form: .register)),
@@ -101,6 +105,7 @@ extension OpInfo {
 
   static let storeMasked = OpInfo(
     code: .storeMasked, name: "store_masked", group: "loops",
+    signature: "store_masked(count: <>s64, value: <..l>T, buffer: &[..s]T, indices: <>s64*, along: int?, stride: int = 1)  where T: any",
     summary: "`store` of the first `count` lanes only.",
     operands: [
       OperandInfo("count", TypePattern(.dims([]), .fixed(.s64), form: .register)),
@@ -125,6 +130,7 @@ extension OpInfo {
 
   static let splat = OpInfo(
     code: .splat, name: "splat", group: "loops",
+    signature: "splat(x: <>T) -> <n>T  where T: any",
     summary: "A register whose lanes all hold `x`. The lanes are stated.",
     operands: [
       OperandInfo("x", TypePattern(.dims([]), .variable("T"), form: .register)),
@@ -139,6 +145,7 @@ extension OpInfo {
 
   static let lanes = OpInfo(
     code: .lanes, name: "lanes", group: "loops",
+    signature: "lanes(start: <>s64) -> <n>s64",
     summary: "`start`, `start + 1` … in the lanes, which are stated.",
     operands: [
       OperandInfo("start", TypePattern(.dims([]), .fixed(.s64), form: .register)),
@@ -150,6 +157,7 @@ extension OpInfo {
 
   static let extractLane = OpInfo(
     code: .extractLane, name: "extract_lane", group: "loops",
+    signature: "extract_lane(x: <n>T, lane: int) -> <>T  where T: any",
     summary: "One lane of a register.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n")]), .variable("T"), form: .register)),
@@ -170,6 +178,7 @@ extension OpInfo {
 
   static let reduceLanes = OpInfo(
     code: .reduceLanes, name: "reduce_lanes", group: "loops",
+    signature: "reduce_lanes(x: <n>T, kind: name(sum|prod|max|min|and|or)) -> <>T  where T: any",
     summary: "Folds the lanes in a fixed order: halves onto each other until one is left (lanes are a power of two).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.dim("n")]), .variable("T"), form: .register)),
@@ -187,6 +196,7 @@ extension OpInfo {
 
   static let fma = OpInfo(
     code: .fma, name: "fma", group: "loops",
+    signature: "fma(lhs: <..s>T, rhs: <..s>T, addend: <..s>T) -> <..s>T  where T: float",
     summary: "lhs · rhs + addend with one rounding.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("s")]), .variable("T"), form: .register)),
@@ -203,6 +213,7 @@ extension OpInfo {
 
   static let scratch = OpInfo(
     code: .scratch, name: "scratch", group: "loops",
+    signature: "scratch() -> stated",
     summary: "Memory of a stated constant size that lives as long as the region it is made in, one per thread in a parallel loop.",
     results: ResultRule.stated,
     traits: [.memory],
@@ -214,6 +225,7 @@ extension OpInfo {
 
   static let checkIndex = OpInfo(
     code: .checkIndex, name: "check_index", group: "loops",
+    signature: "check_index(index: <>s64, limit: <>s64)",
     summary: "Stops the kernel when the index is not within 0 ..< limit: the run ends with `index.range`.",
     operands: [
       OperandInfo("index", TypePattern(.dims([]), .fixed(.s64), form: .register)),
@@ -226,6 +238,7 @@ extension OpInfo {
 
   static let contract = OpInfo(
     code: .contract, name: "contract", group: "loops",
+    signature: "contract(lhs: &[..a]T, rhs: &[..c]T, out: &[..o]U, depth: <>s64, rows: <>s64, columns: <>s64, indices: <>s64*, lhs_axes: ints, rhs_axes: ints, out_axes: ints, block: ints, unroll: int = 1, accumulate: bool = false)  where T: any, U: any",
     summary: "The contraction micro-kernel. For i < `rows`, j < `columns`: out[o + i, + j] = epilogue(i, j, (accumulate ? out[o + i, + j] : 0) + Σ p < depth lhs[l + i, + p] · rhs[r + p, + j]), kept in registers throughout. The index operands are those of lhs, then rhs, then out; i, j, p advance along the named axes. The epilogue region, if not empty, takes row, column and a register of the accumulator, and yields the register to store.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("a")]), .variable("T"), form: .buffer)),
@@ -263,6 +276,7 @@ extension OpInfo {
 
   static let alloc = OpInfo(
     code: .alloc, name: "alloc", group: "loops",
+    signature: "alloc(offset: int?) -> stated",
     summary: "A buffer of the run's arena at a planned offset in bytes, or, without one, memory that is allocated for this call.",
     attributes: [
       AttributeInfo("offset", .int, isOptional: true),
@@ -274,6 +288,7 @@ extension OpInfo {
 
   static let view = OpInfo(
     code: .view, name: "view", group: "loops",
+    signature: "view(buffer: &[..s]T) -> stated  where T: any",
     summary: "The same memory under another type of the same size.",
     operands: [
       OperandInfo("buffer", TypePattern(.dims([.pack("s")]), .variable("T"), form: .buffer)),
@@ -291,6 +306,7 @@ extension OpInfo {
 
   static let launch = OpInfo(
     code: .launch, name: "launch", group: "loops",
+    signature: "launch(buffers: any*, callee: function, sizes: dims = [])",
     summary: "Runs a kernel function on buffers. The kernel's symbols are given by the caller's sizes in `sizes`, in order.",
     operands: [
       OperandInfo("buffers", TypePattern(.any, .any), .zeroOrMore),
@@ -303,5 +319,4 @@ extension OpInfo {
     traits: [.memory],
     phases: [.loops],
     maxULP: 0)
-
 }

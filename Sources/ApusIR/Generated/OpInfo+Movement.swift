@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let broadcast = OpInfo(
     code: .broadcast, name: "broadcast", group: "movement",
+    signature: "broadcast(x: [..s]T, axes: ints) -> [..r]T  where T: any",
     summary: "Copies `x` along new or size-1 axes. Axis i of `x` becomes axis `axes[i]` of the result, whose shape is stated; where the size of `x` there is 1 it is repeated. No other op broadcasts.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -27,6 +28,7 @@ extension OpInfo {
 
   static let reshape = OpInfo(
     code: .reshape, name: "reshape", group: "movement",
+    signature: "reshape(x: [..s]T) -> [..r]T  where T: any",
     summary: "The same elements in row-major order in another shape, which is stated.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -44,6 +46,7 @@ extension OpInfo {
 
   static let transpose = OpInfo(
     code: .transpose, name: "transpose", group: "movement",
+    signature: "transpose(x: [..s]T, perm: ints) -> custom transposeShape  where T: any",
     summary: "Axis i of the result is axis `perm[i]` of `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -67,6 +70,7 @@ extension OpInfo {
 
   static let slice = OpInfo(
     code: .slice, name: "slice", group: "movement",
+    signature: "slice(x: [..s]T, starts: dims, limits: dims, strides: ints = []) -> custom sliceShape  where T: any",
     summary: "Elements `starts[i]`, `starts[i] + strides[i]`, … below `limits[i]` along each axis. Strides default to 1.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -94,6 +98,7 @@ extension OpInfo {
 
   static let pad = OpInfo(
     code: .pad, name: "pad", group: "movement",
+    signature: "pad(x: [..s]T, value: []T, low: dims, high: dims, interior: ints = []) -> custom padShape  where T: any",
     summary: "Puts `low[i]` copies of `value` before, `high[i]` after, and `interior[i]` between the elements along each axis.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -121,6 +126,7 @@ extension OpInfo {
 
   static let concat = OpInfo(
     code: .concat, name: "concat", group: "movement",
+    signature: "concat(inputs: [..s]T+, axis: axis(inputs)) -> custom concatShape  where T: any",
     summary: "Puts the inputs one after another along an axis.",
     operands: [
       OperandInfo("inputs", TypePattern(.dims([.pack("s")]), .variable("T")), .oneOrMore),
@@ -145,6 +151,7 @@ extension OpInfo {
 
   static let reverse = OpInfo(
     code: .reverse, name: "reverse", group: "movement",
+    signature: "reverse(x: [..s]T, axes: axes(x)) -> [..s]T  where T: any",
     summary: "The elements in opposite order along the given axes.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -162,5 +169,4 @@ extension OpInfo {
       "reverse([1, 2, 3], axes: [0]) = [3, 2, 1]",
     ],
     maxULP: 0)
-
 }

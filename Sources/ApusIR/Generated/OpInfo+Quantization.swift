@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let quantize = OpInfo(
     code: .quantize, name: "quantize", group: "quantization",
+    signature: "quantize(x: [..s]T, scale: [..s]T, zero_point: [..s]Q) -> [..s]Q  where T: float, Q: integer",
     summary: "Rounds x / scale to nearest even, adds the zero point and saturates. `scale` and `zero_point` have the shape of `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -25,6 +26,7 @@ extension OpInfo {
 
   static let dequantize = OpInfo(
     code: .dequantize, name: "dequantize", group: "quantization",
+    signature: "dequantize(x: [..s]Q, scale: [..s]T, zero_point: [..s]Q) -> [..s]T  where T: float, Q: integer",
     summary: "(x − zero_point) · scale, the difference taken exactly. `scale` and `zero_point` have the shape of `x`.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("Q"))),
@@ -42,5 +44,4 @@ extension OpInfo {
       "dequantize(convert([130, 0], to: u8), [0.5, 1.0], convert([128, 128], to: u8)) = [1, -128]",
     ],
     maxULP: 0)
-
 }

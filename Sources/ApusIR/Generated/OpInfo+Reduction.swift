@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let reduceSum = OpInfo(
     code: .reduceSum, name: "reduce_sum", group: "reduction",
+    signature: "reduce_sum(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: number",
     summary: "Sum over the axes; 0 of none. Accumulates in f32 for f16 and bf16; integers wrap.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -26,6 +27,7 @@ extension OpInfo {
 
   static let reduceProd = OpInfo(
     code: .reduceProd, name: "reduce_prod", group: "reduction",
+    signature: "reduce_prod(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: number",
     summary: "Product over the axes; 1 of none. Accumulates in f32 for f16 and bf16; integers wrap.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -47,6 +49,7 @@ extension OpInfo {
 
   static let reduceMax = OpInfo(
     code: .reduceMax, name: "reduce_max", group: "reduction",
+    signature: "reduce_max(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: number",
     summary: "Largest element; NaN if any is; of none, −∞ or the smallest integer.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -68,6 +71,7 @@ extension OpInfo {
 
   static let reduceMin = OpInfo(
     code: .reduceMin, name: "reduce_min", group: "reduction",
+    signature: "reduce_min(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: number",
     summary: "Smallest element; NaN if any is; of none, +∞ or the largest integer.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -89,6 +93,7 @@ extension OpInfo {
 
   static let reduceAnd = OpInfo(
     code: .reduceAnd, name: "reduce_and", group: "reduction",
+    signature: "reduce_and(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: bits",
     summary: "Logical or bitwise and of the elements; all ones of none.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -110,6 +115,7 @@ extension OpInfo {
 
   static let reduceOr = OpInfo(
     code: .reduceOr, name: "reduce_or", group: "reduction",
+    signature: "reduce_or(x: [..s]T, axes: axes(x), keep_dims: bool = false) -> custom reduceShape  where T: bits",
     summary: "Logical or bitwise or of the elements; zero of none.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -131,6 +137,7 @@ extension OpInfo {
 
   static let argMax = OpInfo(
     code: .argMax, name: "arg_max", group: "reduction",
+    signature: "arg_max(x: [..s]T, axis: axis(x), keep_dims: bool = false, last: bool = false) -> custom argReduceShape  where T: number",
     summary: "Index of the largest element, the lowest of ties (the highest with `last`). NaN counts as larger than all.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -156,6 +163,7 @@ extension OpInfo {
 
   static let argMin = OpInfo(
     code: .argMin, name: "arg_min", group: "reduction",
+    signature: "arg_min(x: [..s]T, axis: axis(x), keep_dims: bool = false, last: bool = false) -> custom argReduceShape  where T: number",
     summary: "Index of the smallest element, the lowest of ties (the highest with `last`). NaN counts as smaller than all.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -181,6 +189,7 @@ extension OpInfo {
 
   static let scan = OpInfo(
     code: .scan, name: "scan", group: "reduction",
+    signature: "scan(x: [..s]T, axis: axis(x), kind: name(sum|prod|max|min) = sum, exclusive: bool = false, reverse: bool = false) -> [..s]T  where T: number",
     summary: "Running fold along an axis. `exclusive` leaves out the element itself; `reverse` runs from the end. Each step rounds to T (f16 and bf16 accumulate in f32).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -204,6 +213,7 @@ extension OpInfo {
 
   static let sort = OpInfo(
     code: .sort, name: "sort", group: "reduction",
+    signature: "sort(x: [..s]T, axis: axis(x), descending: bool = false) -> (values: [..s]T, indices: [..s]s64)  where T: number",
     summary: "Elements in order along an axis, and where they came from. Stable; NaN sorts last (first when descending).",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -213,6 +223,7 @@ extension OpInfo {
       AttributeInfo("descending", .bool, default: .bool(false)),
     ],
     results: ResultRule.patterns([TypePattern(.dims([.pack("s")]), .variable("T")), TypePattern(.dims([.pack("s")]), .fixed(.s64))]),
+    resultNames: ["values", "indices"],
     typeVariables: [
       TypeVariable("T", .number),
     ],
@@ -222,6 +233,7 @@ extension OpInfo {
 
   static let topK = OpInfo(
     code: .topK, name: "top_k", group: "reduction",
+    signature: "top_k(x: [..s]T, k: dims, axis: axis(x), largest: bool = true) -> custom topKShape (values, indices)  where T: number",
     summary: "The `k` largest (or smallest) elements along an axis in order, and their indices; the lowest index of ties first.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -232,6 +244,7 @@ extension OpInfo {
       AttributeInfo("largest", .bool, default: .bool(true)),
     ],
     results: ResultRule.custom(.topKShape),
+    resultNames: ["values", "indices"],
     typeVariables: [
       TypeVariable("T", .number),
     ],
@@ -244,6 +257,7 @@ extension OpInfo {
 
   static let reduceWindow = OpInfo(
     code: .reduceWindow, name: "reduce_window", group: "reduction",
+    signature: "reduce_window(x: [..s]T, kind: name(sum|prod|max|min), window: ints, strides: ints = [], pads: ints = [], dilations: ints = []) -> custom reduceWindowShape  where T: number",
     summary: "Folds windows that slide over the trailing axes; `pads` are the counts before, then after, each of these axes. Padding takes part as the fold's neutral element.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
@@ -268,5 +282,4 @@ extension OpInfo {
       ConstraintInfo("C4", "the dilated window is no larger than the padded axis"),
     ],
     maxULP: nil)
-
 }

@@ -5,6 +5,7 @@ import ApusTensor
 extension OpInfo {
   static let constant = OpInfo(
     code: .constant, name: "constant", group: "source",
+    signature: "constant(value: constant) -> [..r]T  where T: any",
     summary: "A fixed value: a scalar that fills the stated shape, or a tensor.",
     attributes: [
       AttributeInfo("value", .constant),
@@ -23,6 +24,7 @@ extension OpInfo {
 
   static let iota = OpInfo(
     code: .iota, name: "iota", group: "source",
+    signature: "iota(axis: int = 0) -> [..r]T  where T: number",
     summary: "Counts 0, 1, 2 … along an axis. Integers wrap; floats round to nearest even.",
     attributes: [
       AttributeInfo("axis", .int, default: .int(0)),
@@ -43,6 +45,7 @@ extension OpInfo {
 
   static let size = OpInfo(
     code: .size, name: "size", group: "source",
+    signature: "size(of: dims) -> []s64",
     summary: "A size as a number: the value of a dimension expression.",
     attributes: [
       AttributeInfo("of", .dims),
@@ -57,6 +60,7 @@ extension OpInfo {
 
   static let randomBits = OpInfo(
     code: .randomBits, name: "random_bits", group: "source",
+    signature: "random_bits(seed: []u64) -> [..r]T  where T: integer",
     summary: "Random bits of the stated shape and unsigned type: Philox4x32-10 keyed by `seed`, element i taking word i mod 4 (for u64 words 2(i mod 2), 2(i mod 2) + 1) of block i div 4 (i div 2), low bits first.",
     operands: [
       OperandInfo("seed", TypePattern(.dims([]), .fixed(.u64))),
@@ -71,5 +75,4 @@ extension OpInfo {
       ConstraintInfo("C1", "the type is u8, u16, u32 or u64"),
     ],
     maxULP: 0)
-
 }

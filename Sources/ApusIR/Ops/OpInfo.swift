@@ -2,44 +2,53 @@ import ApusTensor
 
 /// What the declaration of one op in `IR-specs/*.ops` says, as data. The instances are generated;
 /// verifier, inference, printer, parser, fuzzer and documentation are written against this type only.
-public struct OpInfo: Sendable {
-  public var code: OpCode
+///
+/// A class, because `OpCode.info` is read for every op of every pass and a copy of its lists would cost more than the
+/// question.
+public final class OpInfo: Sendable {
+  public let code: OpCode
   /// As written in text: `reduce_sum`.
-  public var name: String
+  public let name: String
   /// The group of the reference it belongs to: the name of its `.ops` file.
-  public var group: String
+  public let group: String
+  /// The head of the declaration on one line: `neg(x: [..s]T) -> [..s]T  where T: number`.
+  public let signature: String
   /// The declaration's `///` comment.
-  public var summary: String
-  public var operands: [OperandInfo]
-  public var attributes: [AttributeInfo]
-  public var results: ResultRule
-  public var regions: [RegionInfo]
+  public let summary: String
+  public let operands: [OperandInfo]
+  public let attributes: [AttributeInfo]
+  public let results: ResultRule
+  /// What the results are called; empty where there is only one.
+  public let resultNames: [String]
+  public let regions: [RegionInfo]
   /// `where T: float`.
-  public var typeVariables: [TypeVariable]
-  public var traits: OpTraits
-  public var phases: Set<Phase>
-  public var constraints: [ConstraintInfo]
+  public let typeVariables: [TypeVariable]
+  public let traits: OpTraits
+  public let phases: Set<Phase>
+  public let constraints: [ConstraintInfo]
   /// A composite's definition in the graph language; `nil` for a primitive.
-  public var body: String?
-  public var examples: [String]
+  public let body: String?
+  public let examples: [String]
   /// Largest error against exact arithmetic on the rounded operands, in units in the last place of
   /// the result type; 0 for exact and correctly rounded ops, `nil` where it depends on the length of
   /// a reduction (see IR-specs/semantics.md).
-  public var maxULP: Double?
+  public let maxULP: Double?
 
   public init(
-    code: OpCode, name: String, group: String, summary: String, operands: [OperandInfo] = [],
-    attributes: [AttributeInfo] = [], results: ResultRule = .patterns([]), regions: [RegionInfo] = [],
-    typeVariables: [TypeVariable] = [], traits: OpTraits = [], phases: Set<Phase> = [.graph],
+    code: OpCode, name: String, group: String, signature: String = "", summary: String,
+    operands: [OperandInfo] = [], attributes: [AttributeInfo] = [], results: ResultRule = .patterns([]),
+    resultNames: [String] = [], regions: [RegionInfo] = [], typeVariables: [TypeVariable] = [], traits: OpTraits = [], phases: Set<Phase> = [.graph],
     constraints: [ConstraintInfo] = [], body: String? = nil, examples: [String] = [], maxULP: Double? = 0
   ) {
     self.code = code
     self.name = name
     self.group = group
+    self.signature = signature
     self.summary = summary
     self.operands = operands
     self.attributes = attributes
     self.results = results
+    self.resultNames = resultNames
     self.regions = regions
     self.typeVariables = typeVariables
     self.traits = traits
