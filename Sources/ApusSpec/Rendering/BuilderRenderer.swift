@@ -6,7 +6,7 @@ enum BuilderRenderer {
   static func builders(_ group: Specification.Group) -> String? {
     let ops = group.declarations.filter(\.isGraphOp)
     if ops.isEmpty { return nil }
-    return generatedHeader + "import ApusTensor\n\nextension Function {\n"
+    return generatedHeader + "import ApusSupport\nimport ApusTensor\n\nextension Function {\n"
       + ops.map(builder).joined(separator: "\n") + "}\n"
   }
 
@@ -18,18 +18,26 @@ enum BuilderRenderer {
     parameters += ["at point: InsertionPoint", "location: LocationID = .none"]
     var lines = wrapped(declaration.summary, prefix: "  /// ")
     if outcome.isDiscardable { lines.append("  @discardableResult") }
-    lines.append("  public mutating func \(escaped(name))(")
-    lines.append("    " + parameters.joined(separator: ", "))
-    lines.append("  ) throws(InferenceError) -> \(outcome.type) {")
-    lines.append("    \(outcome.before)try append(")
-    let attributes = declaration.attributes.filter { !$0.isOptional }.map(attribute)
+    lines += call("  public mutating func \(escaped(name))", parameters, indent: 2)
+    lines[lines.count - 1] += " throws(InferenceError) -> \(outcome.type) {"
+    let attributes = attributes(declaration)
     var arguments = [".\(name)", operands(declaration)]
-    if !attributes.isEmpty { arguments.append("attributes: [\(attributes.joined(separator: ", "))]") }
+    if let attributes { arguments.append("attributes: \(attributes)") }
     if let stated = outcome.stated { arguments.append("stated: \(stated)") }
     arguments += ["at: point", "location: location"]
-    lines.append("      \(arguments.joined(separator: ", ")))\(outcome.after)")
+    lines += call(outcome.end == nil ? "    try append" : "    let op = try append", arguments, indent: 4)
+    if let end = outcome.end { lines.append("    return \(end)") }
     lines.append("  }")
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  /// A name and its arguments on one line, or with the arguments on lines of their own.
+  private static func call(_ name: String, _ arguments: [String], indent: Int) -> [String] {
+    let margin = String(repeating: " ", count: indent)
+    let whole = "\(name)(\(arguments.joined(separator: ", ")))"
+    // What follows the closing parenthesis of a head has to fit too.
+    if whole.count <= 90 { return [whole] }
+    return [name + "("] + wrapped(arguments, margin: margin + "  ") + [margin + ")"]
   }
 
   private static func parameter(_ operand: Operand) -> String {
@@ -71,24 +79,33 @@ enum BuilderRenderer {
     return "\(name): \(type) = \(text)"
   }
 
-  private static func attribute(_ attribute: AttributeDeclaration) -> String {
-    let name = escaped(camelCase(attribute.name.value))
-    let value =
+  private static func attributes(_ declaration: Declaration) -> String? {
+    if declaration.attributes.isEmpty { return nil }
+    let given = declaration.attributes.filter { !$0.isOptional }.map { entry($0, escaped(camelCase($0.name.value))) }
+    let optional = declaration.attributes.filter(\.isOptional).map { attribute in
+      "(\(escaped(camelCase(attribute.name.value))).map { [\(entry(attribute, "$0"))] } ?? [])"
+    }
+    return (["[\(given.joined(separator: ", "))]"] + optional).joined(separator: " + ")
+  }
+
+  /// The stored form of an attribute whose Swift value is `value`.
+  private static func entry(_ attribute: AttributeDeclaration, _ value: String) -> String {
+    let stored =
       switch attribute.kind {
-      case .int, .axis: ".int(\(name))"
-      case .float: ".float(\(name))"
-      case .bool: ".bool(\(name))"
-      case .string: ".string(\(name))"
-      case .ints, .axes: ".ints(\(name))"
-      case .floats: ".floats(\(name))"
-      case .dims: ".dims(\(name))"
-      case .elementType: ".elementType(\(name))"
-      case .function: ".function(\(name))"
-      case .constant: name
-      case .schedule: ".schedule(\(name))"
-      case .name: ".name(\(name))"
+      case .int, .axis: ".int(\(value))"
+      case .float: ".float(\(value))"
+      case .bool: ".bool(\(value))"
+      case .string: ".string(\(value))"
+      case .ints, .axes: ".ints(\(value))"
+      case .floats: ".floats(\(value))"
+      case .dims: ".dims(\(value))"
+      case .elementType: ".elementType(\(value))"
+      case .function: ".function(\(value))"
+      case .constant: value
+      case .schedule: ".schedule(\(value))"
+      case .name: ".name(\(value))"
       }
-    return "NamedAttribute(\(literal(attribute.name.value)), \(value))"
+    return "NamedAttribute(\(literal(attribute.name.value)), \(stored))"
   }
 
   private static func swiftType(_ kind: AttributeDeclaration.Kind) -> String {
@@ -110,8 +127,8 @@ enum BuilderRenderer {
 /// What a builder returns, and what it must be told for that.
 private struct Outcome {
   var type: String
-  var before = ""
-  var after = ""
+  /// What is returned of the appended `op`; the op itself where it is `nil`.
+  var end: String?
   /// The parameter for types that no operand fixes.
   var statement: String?
   /// The argument made of it.
@@ -124,26 +141,24 @@ private struct Outcome {
     case .stated:
       (statement, stated) = ("as types: [TensorType]", "types")
       if declaration.regions.isEmpty {
-        (type, before, after) = ("[ValueID]", "return results(of: ", ")")
+        (type, end) = ("[ValueID]", "results(of: op)")
       } else {
         // Its regions are empty as yet: the caller fills them.
-        (type, before) = ("OpID", "return ")
+        type = "OpID"
       }
       return
     case .patterns(let patterns, _) where patterns.isEmpty:
-      (type, before, isDiscardable) = ("OpID", "return ", true)
+      (type, isDiscardable) = ("OpID", true)
       return
     case .patterns(let patterns, _):
       if !patterns.allSatisfy(declaration.binds) { (statement, stated) = ("as type: TensorType", "[type]") }
     case .custom: break
     }
     if names.isEmpty {
-      (type, before, after) = ("ValueID", "return result(of: ", ")")
+      (type, end) = ("ValueID", "result(of: op)")
     } else {
       type = "(" + names.map { "\(escaped(camelCase($0))): ValueID" }.joined(separator: ", ") + ")"
-      before = "let op = "
-      let parts = names.indices.map { "result(\($0), of: op)" }
-      after = "\n    return (\(parts.joined(separator: ", ")))"
+      end = "(" + names.indices.map { "result(\($0), of: op)" }.joined(separator: ", ") + ")"
     }
   }
 }

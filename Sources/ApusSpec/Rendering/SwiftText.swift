@@ -51,3 +51,19 @@ func wrapped(_ text: String, prefix: String) -> [String] {
   lines.append(line)
   return lines
 }
+
+/// The entries of a list with commas between them, on lines that end before column 120 as far as they can be cut.
+func wrapped(_ entries: [String], margin: String) -> [String] {
+  var lines: [String] = []
+  var line = margin
+  for (index, entry) in entries.enumerated() {
+    let piece = index == entries.count - 1 ? entry : entry + ","
+    if line.count + piece.count + 1 > 120, line.count > margin.count {
+      lines.append(line)
+      line = margin
+    }
+    line += line.count == margin.count ? piece : " " + piece
+  }
+  lines.append(line)
+  return lines
+}
