@@ -11,16 +11,28 @@ public enum KernelKind: String, Sendable, Hashable, CaseIterable {
 }
 
 extension OpCode {
+  /// The kind of kernel that an op makes on its own; `nil` for ops that cannot lie in a kernel.
+  public var kernelKind: KernelKind? { Self.kernelKinds[Int(rawValue)] }
+
   /// Whether an element of its result can be computed from elements of its operands alone, at
   /// indices known when it is asked for.
-  public var isComputedByElement: Bool {
-    switch self {
-    case .constant, .size, .iota, .randomBits, .gather, .gatherElements, .gatherNd, .dynamicSlice: true
-    case .quantize, .dequantize: true
-    case _ where isElementwise || isMovement: true
-    default: false
-    }
+  public var isComputedByElement: Bool { kernelKind == .map }
+
+  private static let kernelKinds: [KernelKind?] = allCases.map { code in
+    if code.info.isComposite || !code.info.phases.contains(.graph) { return nil }
+    if code.isElementwise || code.isMovement || mapOps.contains(code) { return .map }
+    if code.isReduction { return .reduction }
+    if code.isContraction { return .contraction }
+    return hostOps.contains(code) ? nil : .single
   }
+
+  private static let mapOps: Set<OpCode> = [
+    .constant, .iota, .size, .randomBits, .gather, .gatherElements, .gatherNd, .dynamicSlice,
+  ]
+
+  private static let hostOps: Set<OpCode> = [
+    .if, .while, .call, .customCall, .assert, .return, .yield, .continue,
+  ]
 }
 
 extension Function {
