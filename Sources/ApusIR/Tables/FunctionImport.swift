@@ -46,7 +46,11 @@ public struct FunctionImport {
     while let (from, to) = inner.popLast() {
       for parameter in source.parameters(of: from) {
         let type = try self.type(source.type(of: parameter), in: &target)
-        bind(parameter, to: target.addParameter(type, to: to, name: source.name(of: parameter)))
+        let copy = target.addParameter(type, to: to, name: source.name(of: parameter))
+        if let written = source.parameterLocations[parameter] {
+          target.setLocation(location(written, in: &target), of: copy)
+        }
+        bind(parameter, to: copy)
       }
       for op in source.ops(in: from) { inner += try copy(op, into: &target, at: .end(of: to)) }
     }
