@@ -42,7 +42,7 @@ public struct Interpreter: Sendable {
   /// Throws `DiagnosticError`: `input.missing`, `input.extra`, `input.type` and `input.shape` for inputs that do not fit,
   /// `function.unknown`, `limit.memory`, `limit.steps`, and what the ops throw: `index.range`, `assert.failed`,
   /// `loops.bounds`, `size.bounds`, `custom.unregistered`. Errors of custom operations pass through.
-  public func run(_ function: String? = nil, _ inputs: [Tensor]) throws -> [Tensor] {
+  public func run(_ inputs: [Tensor], function: String? = nil) throws -> [Tensor] {
     let id = try find(function)
     let run = Run(self)
     if module[id].phase == .loops { return try run.runOnBuffers(id, inputs).results }
@@ -52,8 +52,8 @@ public struct Interpreter: Sendable {
   /// Runs a function of phase `loops` on a buffer for each of its parameters.
   /// - Returns: What the buffers hold afterwards.
   ///
-  /// Throws as ``run(_:_:)`` does.
-  public func runInPlace(_ function: String? = nil, _ buffers: [Tensor]) throws -> [Tensor] {
+  /// Throws as ``run(_:function:)`` does.
+  public func runInPlace(_ buffers: [Tensor], function: String? = nil) throws -> [Tensor] {
     let id = try find(function)
     precondition(module[id].phase == .loops, "@\(module[id].name) is not in phase loops")
     return try Run(self).runOnBuffers(id, buffers).buffers
@@ -62,7 +62,7 @@ public struct Interpreter: Sendable {
   /// The results of one op without regions on constant operands.
   ///
   /// `resultTypes` are the types that inference gives; a size that depends on operand values may be symbolic.
-  /// Attributes that are left out have their defaults. Throws as ``run(_:_:)`` does.
+  /// Attributes that are left out have their defaults. Throws as ``run(_:function:)`` does.
   public static func evaluate(
     _ code: OpCode, operands: [Tensor], attributes: [NamedAttribute] = [], resultTypes: [TensorType],
     limits: Limits = Limits(), expandComposite: CompositeExpander? = nil
