@@ -129,6 +129,8 @@ extension InferenceContext {
       bindings.packs[name] = (dims, operand)
       return
     }
+    // The operands of one variadic entry are alike in rank and element type; how their sizes relate, constraints say.
+    if declaration(of: known.operand).name == declaration(of: operand).name { return }
     let message =
       "\(nameOf(known.operand)) has shape \(text(known.dims)), \(nameOf(operand)) has \(text(dims)), "
       + "and no op broadcasts by itself"
