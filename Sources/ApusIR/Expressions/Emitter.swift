@@ -109,6 +109,19 @@ package struct Emitter {
     }
   }
 
+  /// Refuses a type that would not fit in memory at the upper bounds of its symbols.
+  package func checkLargest(_ type: TensorType) throws(EmissionError) {
+    var count = type.element.byteCount
+    for dim in type.dims {
+      guard let upper = function.symbols.bounds(of: dim).upper, upper > 0 else { continue }
+      let (product, overflow) = count.multipliedReportingOverflow(by: upper)
+      guard !overflow else {
+        throw failed("dim.overflow", "\(text(type)) can take more bytes than an address can count")
+      }
+      count = product
+    }
+  }
+
   // MARK: Guards
 
   /// Makes sure that two sizes are equal when the graph runs, with an `assert` where that cannot be known now.

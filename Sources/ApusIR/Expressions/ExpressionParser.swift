@@ -2,7 +2,9 @@ import ApusSupport
 import ApusTensor
 
 /// A mistake in the text, already reported.
-package struct SyntaxFailure: Error {}
+package struct SyntaxFailure: Error {
+  package init() {}
+}
 
 /// Reads the expressions and statements of the graph language (IR-specs/language.md) into a `Syntax`.
 ///

@@ -167,7 +167,7 @@ extension Diagnostic {
     switch self.place {
     case .file(let name): moved.message = "\(name): \(message)"
     case .node(let file, let description): moved.message = "\(file): \(description): \(message)"
-    case .none, .text, .swift: break
+    case .none, .text, .line, .swift: break
     }
     return moved
   }

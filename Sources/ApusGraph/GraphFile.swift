@@ -1,0 +1,31 @@
+import ApusIR
+import ApusSupport
+import ApusTensor
+
+/// Files in the graph language (IR-specs/language.md), `.apus`.
+public enum GraphFile {
+  /// Reads a file and the weights it names.
+  ///
+  /// Throws `file.missing`, `file.unreadable`, `file.not-regular`, and everything ``parse(_:weights:)`` does.
+  public static func load(path: String) throws(DiagnosticError) -> Module {
+    let file = try FileBytes(path: path)
+    let source = SourceText(name: path, bytes: file.storage.withUnsafeBytes { Array($0) })
+    return try parse(source, weights: .beside(path))
+  }
+
+  /// Makes a module of a text: one function for each graph, phase `graph`.
+  ///
+  /// The first function, which is the one that runs, is the first graph that no other graph calls; the others
+  /// follow in the order of the text. What the symbols leave open about sizes is guarded by `assert` ops.
+  /// Throws everything that is wrong with the text at once, as far as one mistake does not hide another.
+  public static func parse(_ source: SourceText, weights: WeightSource = .none) throws(DiagnosticError) -> Module {
+    var parser = GraphFileParser(source)
+    parser.parse()
+    var lowering = GraphFileLowering(parser.graphs, parser.parser.syntax, weights, parser.parser.tokens.diagnostics)
+    lowering.lower()
+    try lowering.diagnostics.throwIfErrors()
+    var module = Module()
+    for function in lowering.ordered() { module.add(function) }
+    return module
+  }
+}
