@@ -20,7 +20,8 @@ extension Emitter {
     let clamped = x.clamped(-limit - Double(x.format.fractionBits) - 2, limit + 2)
     let power = RoundedLanes(clamped)
     let rest = (clamped - power.number) * Self.naturalLogOfTwo
-    return power.scale(1.0 + excessOfExponential(rest, accuracy))
+    let excess = curveOfExponential(rest, accuracy).multiplied(by: rest * rest, plus: rest)
+    return power.scale(1.0 + excess)
   }
 
   /// e^x − 1, for f64.
@@ -29,8 +30,17 @@ extension Emitter {
     let split = ReducedExponent(x.clamped(-40, 710), accuracy)
     // One power lower and doubled at the end, because 2^1024 is not a number.
     let scale = split.power.powerOfTwo(extra: -1)
-    let result = split.excess.multiplied(by: scale, plus: scale - 0.5) * 2
-    return (x.magnitude < 0x1p-54).then(x, else: result)
+    let whole = scale - 0.5
+    let half: Lanes
+    switch accuracy {
+    case .single:
+      half = split.excess.multiplied(by: scale, plus: whole)
+    case .double:
+      // What rounding took from e^r − 1 is put back: where the terms cancel it would be an ulp of the result.
+      let grown = DoubledLanes.sum(whole, split.excess * scale)
+      half = grown.high + split.excessRest.multiplied(by: scale, plus: grown.low)
+    }
+    return (x.magnitude < 0x1p-54).then(x, else: half + half)
   }
 
   /// 1 / (1 + e^−x).
@@ -52,14 +62,13 @@ extension Emitter {
     return (x < 0).then(left, else: 1.0 - left)
   }
 
-  /// e^r − 1 for |r| ≤ ln 2 / 2, as r + r²·q(r) with q fitted by the Remez algorithm to the relative error of the
-  /// result: 2⁻²⁵·⁸ in f32 (for e^r 2⁻²⁸·¹), 2⁻³⁷·⁵ and 2⁻⁶⁰ in f64.
-  func excessOfExponential(_ r: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let q =
-      !r.isDouble
-      ? r.polynomial([0x1.fffffcp-2, 0x1.555494p-3, 0x1.555886p-5, 0x1.1238a6p-7, 0x1.6a85fap-10])
-      : r.polynomial(accuracy == .single ? Self.exponentialSingle : Self.exponentialDouble)
-    return q.multiplied(by: r * r, plus: r)
+  /// q with e^r − 1 = r + r²·q(r), |r| ≤ ln 2 / 2, fitted by the Remez algorithm to the relative error of the left side:
+  /// 2⁻²⁵·⁸ in f32 (of e^r 2⁻²⁸·¹), 2⁻³⁷·⁵ and 2⁻⁶⁰ in f64.
+  fileprivate func curveOfExponential(_ r: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+    guard r.isDouble else {
+      return r.polynomial([0x1.fffffcp-2, 0x1.555494p-3, 0x1.555886p-5, 0x1.1238a6p-7, 0x1.6a85fap-10])
+    }
+    return r.polynomial(accuracy == .single ? Self.exponentialSingle : Self.exponentialDouble)
   }
 
   static let naturalLogOfTwo = 0.6931471805599453
@@ -82,20 +91,28 @@ struct ReducedExponent {
   let power: RoundedLanes
   /// e^r − 1.
   let excess: Lanes
+  private let r: Lanes
+  /// (e^r − 1 − r) / r².
+  private let curve: Lanes
 
   /// `tail` is added to x with the accuracy of r.
   init(_ x: Lanes, tail: Lanes? = nil, _ accuracy: MathAccuracy) {
     power = RoundedLanes(x, times: 1.4426950408889634)
-    let rest: Lanes
+    let untailed: Lanes
     if x.isDouble && accuracy == .single {
-      rest = power.number.multiplied(by: -Emitter.naturalLogOfTwo, plus: x)
+      untailed = power.number.multiplied(by: -Emitter.naturalLogOfTwo, plus: x)
     } else {
       let (high, low) =
         x.isDouble ? (0x1.62e42feep-1, 1.9082149292705877e-10) : (0x1.62e4p-1, 0x1.7f7d1cp-20)
-      rest = power.number.multiplied(by: -low, plus: power.number.multiplied(by: -high, plus: x))
+      untailed = power.number.multiplied(by: -low, plus: power.number.multiplied(by: -high, plus: x))
     }
-    excess = x.emitter.excessOfExponential(tail.map { rest + $0 } ?? rest, accuracy)
+    r = tail.map { untailed + $0 } ?? untailed
+    curve = x.emitter.curveOfExponential(r, accuracy)
+    excess = curve.multiplied(by: r * r, plus: r)
   }
+
+  /// What rounding took from `excess`, nearly.
+  var excessRest: Lanes { curve * (r * r) - (excess - r) }
 }
 
 /// Where e^x leaves a format: below `vanishing` it rounds to 0, above `overflowing` it is infinite.

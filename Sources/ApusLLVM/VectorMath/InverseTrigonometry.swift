@@ -2,7 +2,8 @@ extension Emitter {
   /// asin of f64.
   func arcSine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
     let half = HalvedArc(x, accuracy)
-    let folded = Self.quarterTurn - (half.arc * 2.0 - Self.quarterTurnRest)
+    // Both parts of the arc are taken away one after the other: their sum would round first.
+    let folded = (Self.quarterTurn - half.start * 2.0) - (half.rest * 2.0 - Self.quarterTurnRest)
     return half.isFolded.then(folded, else: half.arc).withSign(of: x)
   }
 
@@ -82,14 +83,18 @@ extension Emitter {
 /// asin(s) for s ≤ ½: of |x| itself, or where |x| > ½ of √((1 − |x|) / 2), half the angle that is left to π/2.
 private struct HalvedArc {
   let isFolded: Lanes
-  let arc: Lanes
+  /// s.
+  let start: Lanes
+  /// asin(s) − s.
+  let rest: Lanes
+  var arc: Lanes { start + rest }
 
   init(_ x: Lanes, _ accuracy: MathAccuracy) {
     let a = x.magnitude
     isFolded = a > 0.5
     let square = isFolded.then((1.0 - a) * 0.5, else: a * a)
-    let s = isFolded.then(square.squareRoot, else: a)
-    arc = square.polynomial(Self.series(accuracy)).multiplied(by: square * s, plus: s)
+    start = isFolded.then(square.squareRoot, else: a)
+    rest = square.polynomial(Self.series(accuracy)) * (square * start)
   }
 
   /// (asin(s) − s) / s³ in s², s ≤ ½; Remez, relative to asin: 2⁻³⁹·⁹ and 2⁻⁵⁹·⁸.

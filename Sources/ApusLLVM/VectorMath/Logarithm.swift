@@ -20,15 +20,17 @@ extension Emitter {
     withLogarithmSpecials(logarithmOfPositive(x, correction: nil, accuracy), of: x)
   }
 
-  /// log(1 + x) of f64.
-  func logarithmOfOnePlus(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
+  /// log(1 + x + rest) of f64, where the rest is no more than an ulp of x.
+  func logarithmOfOnePlus(_ x: Lanes, rest: Lanes? = nil, _ accuracy: MathAccuracy) -> Lanes {
     let sum = 1.0 + x
     let lostOfSmall = x - (sum - 1.0)
     let correction: Lanes
     switch accuracy {
-    // For an x from f32 the sum is inexact only where it is nearly 1, or where what it loses does not matter.
+    // For an x from f32 the sum is inexact only near 1, or where what it loses does not matter.
     case .single: correction = (x > 1.0).then(0.0, else: lostOfSmall)
-    case .double: correction = (x > 1.0).then(1.0 - (sum - x), else: lostOfSmall) / sum
+    case .double:
+      let lost = (x > 1.0).then(1.0 - (sum - x), else: lostOfSmall)
+      correction = (rest.map { lost + $0 } ?? lost) / sum
     }
     let result = logarithmOfPositive(sum, correction: correction, accuracy)
     let finished = withLogarithmSpecials(result, of: sum)
