@@ -67,18 +67,6 @@ extension Function {
     return op
   }
 
-  /// Gives an op that was inserted without results its results: those of `if` and `while` are known
-  /// only once their regions are written.
-  public mutating func addResults(_ types: [TensorType], to op: OpID) -> [ValueID] {
-    precondition(ops[op].resultCount == 0, "the op has results already")
-    ops[op].resultCount = UInt16(types.count)
-    ops[op].firstResult = ValueID(values.count)
-    for (index, type) in types.enumerated() {
-      _ = values.append(ValueRow(type: self.types.intern(type), definition: op, index: UInt32(index)))
-    }
-    return results(of: op)
-  }
-
   public mutating func addLocation(_ location: Location) -> LocationID { locations.append(location) }
 
   /// A location that stands for all of the given ones.
