@@ -86,7 +86,9 @@ let package = Package(
     tests("GraphTests", ["ApusGraph", "ApusIR", "ApusTensor"]),
     tests("PassesTests", ["ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
-    tests("ScheduleTests", ["ApusSchedule", "ApusInterpreter", "ApusIR", "ApusTarget"]),
+    tests(
+      "ScheduleTests",
+      ["ApusSchedule", "ApusInterpreter", "ApusIR", "ApusTarget", "ApusTensor", "ApusSupport"]),
     tests("LLVMTests", ["ApusLLVM", "ApusIR", "ApusTarget", "ApusTensor", "ApusRuntimeABI"]),
     tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor", "ApusSupport"]),
     tests("CompilerTests", ["ApusCompiler", "Apus"]),

@@ -113,6 +113,7 @@ struct ElementEmitter {
     let code = host.opcode(of: op)
     if let flat {
       if code == .broadcast {
+        // A scalar computed in the body has no axes; a parameter's view has those it covers.
         let source = host.operand(0, of: op)
         let coverage = flat.coverage(of: dims(of: source), axes: host.ints("axes", of: op) ?? [])
         return try emit(source, at: flat.positions(coverage, of: p))
@@ -135,7 +136,8 @@ struct ElementEmitter {
     case _ where code.isElementwise:
       var operands: [ValueID] = []
       for operand in host.operands(of: op) {
-        operands.append(try emit(operand, at: host.type(of: operand).rank == 0 ? [] : p))
+        let isScalar = host.type(of: operand).rank == 0 && host.type(of: result).rank > 0
+        operands.append(try emit(operand, at: isScalar ? [] : p))
       }
       return elementwise(code, operands, element(of: result))
     default: preconditionFailure("\(code.name) inside a kernel that computes element by element")

@@ -63,6 +63,9 @@ extension KernelLowering {
 
   /// All sweeps of one row, or of as many neighbouring rows as there are lanes.
   private mutating func row(_ plan: ReductionPlan, _ sweep: Sweep, at positions: [Position]) throws {
+    // What one row knows is stale in the next.
+    let scope = emitter.openScope()
+    defer { emitter.close(scope) }
     var room = spareOutputs(plan, sweep)
     for (index, folds) in plan.sweeps.enumerated() {
       var stored: [(value: ValueID, buffer: ValueID)] = []

@@ -12,7 +12,13 @@ extension InferenceContext {
   /// Matches every operand with its pattern.
   mutating func unifyOperands() throws(InferenceError) {
     for index in operands.indices {
-      try unify(operands[index], with: declaration(of: index).pattern, operand: index)
+      var pattern = declaration(of: index).pattern
+      // The members of a list share their element type; each has a shape of its own.
+      switch declaration(of: index).arity {
+      case .one, .optional: break
+      case .zeroOrMore, .oneOrMore: pattern.shape = .any
+      }
+      try unify(operands[index], with: pattern, operand: index)
     }
   }
 
@@ -43,7 +49,7 @@ extension InferenceContext {
       }
       return
     }
-    if case .any = pattern.shape { return }
+    if case .any = pattern.shape, case .any = pattern.element { return }
     guard type.form != .buffer, bindings.form == nil || bindings.form == type.form else {
       throw InferenceError(
         "op.form", "\(nameOf(operand)) of \(info.name) is a \(bindings.form ?? .tensor), not a \(type.form)",

@@ -1,0 +1,123 @@
+import ApusIR
+import ApusTensor
+import Testing
+
+@Suite struct MapKernelTests {
+  @Test(arguments: [[], [0], [1], [7], [8], [33], [3, 5], [2, 3, 17], [1, 1, 4]])
+  func elementwiseChains(shape: [Int]) throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, shape.map { .constant($0) })
+    let y = f.input(.f32, shape.map { .constant($0) })
+    let sum = try f.op(.add, [x, y])
+    let product = try f.op(.mul, [sum, x])
+    let positive = try f.op(.greater, [product, y])
+    let chosen = try f.op(.select, [positive, product, sum])
+    try f.check([chosen, positive], [randomTensor(.f32, shape), randomTensor(.f32, shape, seed: 2)])
+  }
+
+  @Test func symbolicSizes() throws {
+    var f = KernelFixture()
+    let n = f.symbol("N")
+    let x = f.input(.f32, [n, 5])
+    let b = f.input(.f32, [5])
+    let wide = try f.op(.broadcast, [b], [ints("axes", [1])], as: TensorType(.f32, [n, 5]))
+    let sum = try f.op(.add, [x, wide])
+    for size in [0, 1, 9] {
+      try f.check([sum], [randomTensor(.f32, [size, 5]), randomTensor(.f32, [5], seed: 3)])
+    }
+  }
+
+  @Test(arguments: [[0], [1], [2], [0, 1], [1, 2], [0, 2]])
+  func broadcasts(axes: [Int]) throws {
+    let shape = [3, 4, 11]
+    var f = KernelFixture()
+    let x = f.input(.f32, shape.map { .constant($0) })
+    let small = axes.map { shape[$0] }
+    let y = f.input(.f32, small.map { .constant($0) })
+    let wide = try f.op(.broadcast, [y], [ints("axes", axes)], as: TensorType(.f32, shape.map { .constant($0) }))
+    let sum = try f.op(.sub, [x, wide])
+    try f.check([sum], [randomTensor(.f32, shape), randomTensor(.f32, small, seed: 5)])
+  }
+
+  @Test func transposesSlicesAndReversals() throws {
+    var f = KernelFixture()
+    let x = f.input(.s32, [6, 10, 9])
+    let turned = try f.op(.transpose, [x], [ints("perm", [2, 0, 1])])
+    let sliced = try f.op(
+      .slice, [turned], [dims("starts", [1, 0, 2]), dims("limits", [9, 6, 10]), ints("strides", [2, 1, 3])])
+    let flipped = try f.op(.reverse, [sliced], [ints("axes", [1, 2])])
+    let doubled = try f.op(.add, [flipped, flipped])
+    try f.check([doubled], [randomTensor(.s32, [6, 10, 9])])
+  }
+
+  @Test(arguments: [0, 1])
+  func concatsOfPaddedPieces(axis: Int) throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [4, 9])
+    let y = f.input(.f32, axis == 0 ? [2, 9] : [4, 3])
+    let v = f.input(.f32, [])
+    let doubled = try f.op(.add, [y, y])
+    let joined = try f.op(.concat, [x, doubled, x], [int("axis", axis)])
+    let padded = try f.op(.pad, [joined, v], [dims("low", [1, 2]), dims("high", [0, 3])])
+    let result = try f.op(.neg, [padded])
+    try f.check(
+      [result],
+      [randomTensor(.f32, [4, 9]), randomTensor(.f32, axis == 0 ? [2, 9] : [4, 3], seed: 2), randomTensor(.f32, [])])
+  }
+
+  @Test func interiorPadding() throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [3, 4])
+    let v = f.input(.f32, [])
+    let padded = try f.op(.pad, [x, v], [dims("low", [1, 0]), dims("high", [0, 2]), ints("interior", [2, 1])])
+    try f.check([padded], [randomTensor(.f32, [3, 4]), randomTensor(.f32, [])])
+  }
+
+  @Test func symbolicConcat() throws {
+    var f = KernelFixture()
+    let n = f.symbol("N")
+    let x = f.input(.f32, [n, 3])
+    let y = f.input(.f32, [4, 3])
+    let joined = try f.op(.concat, [x, y], [int("axis", 0)])
+    for size in [0, 5] {
+      try f.check([joined], [randomTensor(.f32, [size, 3]), randomTensor(.f32, [4, 3], seed: 8)])
+    }
+  }
+
+  @Test func gathersAndIotas() throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [7, 10])
+    let i = f.input(.s64, [2, 3])
+    let rows = try f.op(.gather, [x, i], [int("axis", 0)])
+    let count = try f.op(.iota, [], [int("axis", 2)], as: TensorType(.f32, [2, 3, 10]))
+    let sum = try f.op(.add, [rows, count])
+    try f.check([sum], [randomTensor(.f32, [7, 10]), randomTensor(.s64, [2, 3], seed: 4)])
+  }
+
+  @Test func reshapesThatMoveOnes() throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [4, 1, 6])
+    let flat = try f.op(.reshape, [x], as: TensorType(.f32, [1, 4, 6, 1]))
+    let other = try f.op(.reshape, [flat], as: TensorType(.f32, [2, 12]))
+    let sum = try f.op(.exp, [other])
+    try f.check([sum], [randomTensor(.f32, [4, 1, 6])])
+  }
+
+  @Test(arguments: [ElementType.u8, .u16, .u32, .u64])
+  func randomBitsMatch(element: ElementType) throws {
+    var f = KernelFixture()
+    let seed = f.input(.u64, [])
+    let bits = try f.op(.randomBits, [seed], as: TensorType(element, [3, 7]))
+    try f.check([bits], [Tensor(scalar: UInt64(0x1234_5678_9ABC_DEF0))])
+  }
+
+  @Test func quantization() throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [19])
+    let s = f.input(.f32, [19])
+    let z = f.input(.u8, [19])
+    let q = try f.op(.quantize, [x, s, z])
+    let d = try f.op(.dequantize, [q, s, z])
+    try f.check([q, d], [randomTensor(.f32, [19]), randomTensor(.f32, [19], seed: 2), randomTensor(.u8, [19], seed: 3)])
+  }
+}

@@ -1,0 +1,82 @@
+import ApusIR
+import ApusTensor
+import Testing
+
+@Suite struct ReductionKernelTests {
+  /// softmax over an axis, as it is decomposed.
+  private func softmax(_ shape: [Int], axis: Int) throws {
+    var f = KernelFixture()
+    let type = TensorType(.f32, shape.map { .constant($0) })
+    let x = f.input(.f32, type.dims)
+    let spread = ints("axes", Array(shape.indices))
+    let m = try f.op(.reduceMax, [x], [ints("axes", [axis]), flag("keep_dims")])
+    let d = try f.op(.sub, [x, try f.op(.broadcast, [m], [spread], as: type)])
+    let e = try f.op(.exp, [d])
+    let s = try f.op(.reduceSum, [e], [ints("axes", [axis]), flag("keep_dims")])
+    let y = try f.op(.div, [e, try f.op(.broadcast, [s], [spread], as: type)])
+    try f.check([y], [randomTensor(.f32, shape)])
+  }
+
+  @Test(arguments: [[1], [7], [40], [3, 1], [5, 33], [2, 3, 19], [0, 4], [4, 8]])
+  func softmaxOfTheLastAxis(shape: [Int]) throws { try softmax(shape, axis: shape.count - 1) }
+
+  @Test(arguments: [[9, 5], [3, 4, 20], [6, 1]])
+  func softmaxOfTheFirstAxis(shape: [Int]) throws { try softmax(shape, axis: 0) }
+
+  @Test(arguments: [[0], [1], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2]], [false, true])
+  func everyFoldOverEveryAxes(axes: [Int], keep: Bool) throws {
+    let shape = [3, 5, 18]
+    for code in [OpCode.reduceSum, .reduceProd, .reduceMax, .reduceMin] {
+      for element in [ElementType.f32, .s32, .u8, .f16, .f64] {
+        var f = KernelFixture()
+        let x = f.input(element, shape.map { .constant($0) })
+        let y = try f.op(code, [x], [ints("axes", axes)] + (keep ? [flag("keep_dims")] : []))
+        try f.check([y], [randomTensor(element, shape)], tolerance: element == .f16 ? 2e-3 : 1e-5)
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1, 2], [false, true])
+  func argReductions(axis: Int, last: Bool) throws {
+    for code in [OpCode.argMax, .argMin] {
+      for element in [ElementType.f32, .s16] {
+        var f = KernelFixture()
+        let x = f.input(element, [3, 4, 13])
+        let y = try f.op(code, [x], [int("axis", axis)] + (last ? [flag("last")] : []))
+        var tensor = try randomTensor(element, [3, 4, 13])
+        if element == .f32 { tensor.setScalar(.float(.nan), at: 30) }
+        try f.check([y], [tensor])
+      }
+    }
+  }
+
+  @Test func meanAndVarianceInOneKernel() throws {
+    var f = KernelFixture()
+    let n = f.symbol("N")
+    let type = TensorType(.f32, [n, 24])
+    let x = f.input(.f32, type.dims)
+    let g = f.input(.f32, [24])
+    let count = try f.op(.constant, [], [NamedAttribute("value", .scalar(.float(24)))], as: TensorType(.f32, [n, 1]))
+    let mean = try f.op(.div, [try f.op(.reduceSum, [x], [ints("axes", [1]), flag("keep_dims")]), count])
+    let d = try f.op(.sub, [x, try f.op(.broadcast, [mean], [ints("axes", [0, 1])], as: type)])
+    let square = try f.op(.mul, [d, d])
+    let variance = try f.op(.div, [try f.op(.reduceSum, [square], [ints("axes", [1]), flag("keep_dims")]), count])
+    let root = try f.op(.sqrt, [variance])
+    let y = try f.op(.div, [d, try f.op(.broadcast, [root], [ints("axes", [0, 1])], as: type)])
+    let scaled = try f.op(.mul, [y, try f.op(.broadcast, [g], [ints("axes", [1])], as: type)])
+    for size in [0, 1, 6] {
+      try f.check([scaled, mean], [randomTensor(.f32, [size, 24]), randomTensor(.f32, [24], seed: 7)])
+    }
+  }
+
+  @Test func foldsOfBoolsAndBits() throws {
+    for code in [OpCode.reduceAnd, .reduceOr] {
+      for element in [ElementType.bool, .u8, .s32] {
+        var f = KernelFixture()
+        let x = f.input(element, [4, 21])
+        let y = try f.op(code, [x], [ints("axes", [1])])
+        try f.check([y], [randomTensor(element, [4, 21])])
+      }
+    }
+  }
+}
