@@ -89,7 +89,9 @@ let package = Package(
     tests(
       "ScheduleTests",
       ["ApusSchedule", "ApusInterpreter", "ApusIR", "ApusTarget", "ApusTensor", "ApusSupport"]),
-    tests("LLVMTests", ["ApusLLVM", "ApusIR", "ApusTarget", "ApusTensor", "ApusRuntimeABI"]),
+    tests(
+      "LLVMTests",
+      ["ApusLLVM", "ApusInterpreter", "ApusIR", "ApusTarget", "ApusTensor", "ApusRuntimeABI", "ApusSupport"]),
     tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor", "ApusSupport"]),
     tests("CompilerTests", ["ApusCompiler", "Apus"]),
     tests("CommandTests", ["ApusSupport"]),
