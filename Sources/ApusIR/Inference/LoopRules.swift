@@ -1,0 +1,93 @@
+import ApusTensor
+
+extension TypeInference {
+  func forShape() throws(InferenceError) -> [TensorType] {
+    let step = int("step")
+    let grain = int("grain")
+    try require(step > 0, "C1", .attribute("step"), "the step is \(step)")
+    try require(grain > 0, "C1", .attribute("grain"), "the grain is \(grain)")
+    let carried = Array(operandList("inits"))
+    try require(
+      carried.isEmpty || !isName("kind", "parallel"), "C3", .attribute("kind"), "it carries \(carried.count) values")
+    return carried
+  }
+
+  func packRules() throws(InferenceError) {
+    let x = operand("x")
+    try requireOneResult()
+    let result = results[0]
+    try require(
+      x.element == result.element && x.dims == result.dims && result.form == .tensor, "C1", .result(0),
+      "\(symbols.text(x)) becomes \(symbols.text(result))")
+  }
+
+  /// Rules of `load`, `store` and their masked forms.
+  func accessRules() throws(InferenceError) {
+    let buffer = operand("buffer")
+    let count = operandList("indices").count
+    try require(count == buffer.rank, "C1", subject("buffer"), "\(count) for rank \(buffer.rank)")
+    if case .int(let along)? = attribute("along") {
+      try require(
+        along >= 0 && along < buffer.rank, "C1", .attribute("along"), "axis \(along) of rank \(buffer.rank)")
+    }
+    guard info.results == .stated else { return }
+    try requireOneResult()
+    let result = results[0]
+    try require(
+      result.element == buffer.element && result.form == .register, "C2", .result(0),
+      "\(symbols.text(result)) from \(symbols.text(buffer))")
+  }
+
+  func extractLaneRules() throws(InferenceError) {
+    let lane = int("lane")
+    let lanes = operand("x").lanes
+    try require(lane >= 0 && lane < lanes, "C1", .attribute("lane"), "lane \(lane) of \(lanes)")
+  }
+
+  func scratchRules() throws(InferenceError) {
+    try requireOneResult()
+    let result = results[0]
+    try require(
+      result.form == .buffer && result.dims.allSatisfy { symbols.bounds(of: $0).upper != nil }, "C1", .result(0),
+      "it is \(symbols.text(result))")
+  }
+
+  func viewRules() throws(InferenceError) {
+    let buffer = operand("buffer")
+    try requireOneResult()
+    let result = results[0]
+    let before = try byteCount(buffer)
+    let after = try byteCount(result)
+    try requireEqual(before, after, "C1", .result(0), "\(text(before)) bytes become \(text(after))")
+  }
+
+  func contractRules() throws(InferenceError) {
+    var total = 0
+    for (name, axes) in [("lhs", "lhs_axes"), ("rhs", "rhs_axes"), ("out", "out_axes")] {
+      let rank = operand(name).rank
+      let list = ints(axes)
+      total += rank
+      try require(
+        list.count == 2 && list[0] != list[1] && list.allSatisfy { $0 >= 0 && $0 < rank }, "C1", .attribute(axes),
+        "\(list) of rank \(rank)")
+    }
+    let count = operandList("indices").count
+    try require(count == total, "C2", .op, "\(count) for \(total) axes")
+    let block = ints("block")
+    try require(block.count == 2 && block.allSatisfy { $0 > 0 }, "C3", .attribute("block"), "it is \(block)")
+  }
+}
+
+extension TypeInference {
+  private func requireOneResult() throws(InferenceError) {
+    if results.count != 1 {
+      throw InferenceError("op.results", "`\(info.name)` has 1 result, \(results.count) stated")
+    }
+  }
+
+  private func byteCount(_ type: TensorType) throws(InferenceError) -> Dim {
+    try sized { () throws(DimOverflow) in
+      try Dim.product(type.elementCount(), .constant(type.element.byteCount))
+    }
+  }
+}
