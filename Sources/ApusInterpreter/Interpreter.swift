@@ -6,31 +6,22 @@ import ApusTensor
 /// constants unless only the operation can tell them.
 public typealias CustomOperation = @Sendable (_ operands: [Tensor], _ results: [TensorType]) throws -> [Tensor]
 
-/// Makes the definition of a composite op: a function of the operands, in order, that returns the results.
-public typealias CompositeExpander =
-  @Sendable (
-    _ code: OpCode, _ operands: [TensorType], _ attributes: [NamedAttribute], _ results: [TensorType]
-  ) throws -> Function
-
 /// Reference semantics of every op in every phase (IR-specs/semantics.md): clear rather than fast.
 public struct Interpreter: Sendable {
   public var module: Module
   public var limits: Limits
   /// What `custom_call` finds by name.
   public var customOperations: [String: CustomOperation]
-  /// Expands composites. Without it a composite ends the run with `op.unsupported`.
-  public var expandComposite: CompositeExpander?
   /// The iterations of a parallel loop run in an order drawn from this seed.
   public var parallelOrderSeed: UInt64
 
   public init(
     _ module: Module, limits: Limits = Limits(), customOperations: [String: CustomOperation] = [:],
-    expandComposite: CompositeExpander? = nil, parallelOrderSeed: UInt64 = 0
+    parallelOrderSeed: UInt64 = 0
   ) {
     self.module = module
     self.limits = limits
     self.customOperations = customOperations
-    self.expandComposite = expandComposite
     self.parallelOrderSeed = parallelOrderSeed
   }
 
@@ -65,9 +56,9 @@ public struct Interpreter: Sendable {
   /// Attributes that are left out have their defaults. Throws as ``run(_:function:)`` does.
   public static func evaluate(
     _ code: OpCode, operands: [Tensor], attributes: [NamedAttribute] = [], resultTypes: [TensorType],
-    limits: Limits = Limits(), expandComposite: CompositeExpander? = nil
+    limits: Limits = Limits()
   ) throws -> [Tensor] {
-    let run = Run(Interpreter(Module(), limits: limits, expandComposite: expandComposite))
+    let run = Run(Interpreter(Module(), limits: limits))
     return try run.evaluate(
       Operation(code: code, operands: operands, attributes: attributes, results: resultTypes, budget: run.budget))
   }

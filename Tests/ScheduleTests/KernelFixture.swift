@@ -62,10 +62,10 @@ struct KernelFixture {
     var (host, kernel) = kernelized(results)
     let chosen = schedule ?? chooseSchedule(for: kernel, in: host, on: machine)
     host.setAttribute("schedule", .schedule(chosen), of: kernel)
-    let expected = try Interpreter(Module(host)).run(nil, tensors)
+    let expected = try Interpreter(Module(host)).run(tensors)
     let lowered = try lowerKernel(kernel, in: host, name: "k")
     let buffers = try tensors + expected.map { try Tensor.zeros($0.elementType, shape: $0.shape) }
-    let actual = try Interpreter(Module(lowered.function)).runInPlace("k", buffers).dropFirst(tensors.count)
+    let actual = try Interpreter(Module(lowered.function)).runInPlace(buffers, function: "k").dropFirst(tensors.count)
     for (wanted, got) in zip(expected, actual) {
       let wide = wanted.elementType.isFloat
       for index in 0..<wanted.count {

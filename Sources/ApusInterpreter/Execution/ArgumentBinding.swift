@@ -76,6 +76,23 @@ extension Frame {
         id: "input.shape",
         "\(origins[id] ?? "a size"): expected \(symbol.name) in \(text(symbol.bounds)), got \(value)")
     }
+    try checkObligations()
+  }
+
+  /// Checks what inference could not decide, as far as the inputs' sizes decide it.
+  private func checkObligations() throws {
+    for obligation in function.obligations {
+      guard let left = try? size(obligation.lhs), let right = try? size(obligation.rhs) else { continue }
+      let holds =
+        switch obligation.relation {
+        case .equal: left == right
+        case .lessOrEqual: left <= right
+        }
+      guard !holds else { continue }
+      throw DiagnosticError(
+        id: "input.shape", "the sizes of the inputs do not fit @\(function.name): \(left) against \(right)",
+        notes: [Diagnostic.Note("\(obligation.id): \(obligation.message)")])
+    }
   }
 
   /// The one unbound symbol of a dim, and its value, where the dim is linear in it and nothing else is open.

@@ -103,7 +103,7 @@ final class Frame {
     var list = function.attributes(of: op)
     for index in list.indices {
       guard case .dims(let dims) = list[index].value else { continue }
-      list[index].value = .ints(try dims.map(size))
+      list[index].value = .dims(try dims.map { .constant(try size($0)) })
     }
     return list
   }

@@ -18,7 +18,6 @@ final class Run {
     var code: OpCode
     var operands: [TensorType]
     var attributes: [NamedAttribute]
-    var results: [TensorType]
   }
 
   init(_ interpreter: Interpreter) {
@@ -148,17 +147,15 @@ final class Run {
     }
   }
 
+  /// Runs a composite's body.
   private func expand(_ operation: Operation) throws -> [Tensor] {
-    guard let expander = interpreter.expandComposite else {
-      throw DiagnosticError(
-        .unsupported, id: "op.unsupported", "the interpreter was given no definitions to run \(operation.code.name) by")
-    }
     let key = CompositeKey(
       code: operation.code,
       operands: operation.operands.map { TensorType($0.elementType, $0.shape.map { .constant($0) }) },
-      attributes: operation.attributes, results: operation.results)
+      attributes: operation.attributes)
     if expansions[key] == nil {
-      let function = try expander(key.code, key.operands, key.attributes, key.results)
+      let function = try CompositeExpansion.build(
+        key.code, operandTypes: key.operands, attributes: key.attributes)
       expansions[key] = (function, FunctionPlan(function))
     }
     guard let (function, plan) = expansions[key] else { preconditionFailure("an expansion was just made") }

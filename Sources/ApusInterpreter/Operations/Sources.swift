@@ -31,6 +31,7 @@ extension Operation {
 
   private func iota() throws -> Tensor {
     let (type, shape, axis) = (results[0].element, statedShape(), int("axis"))
+    try budget.admit(type, shape: shape)
     let counts = (0..<Int64(shape[axis])).map { $0 }
     let line = try tensor(converted(.integers(counts), from: .s64, to: type), type, [shape[axis]])
     var walk = StridedWalk(Array(repeating: 0, count: shape.count))

@@ -7,7 +7,7 @@ struct Window {
 
   /// `pads` are the counts before, then after, each axis.
   ///
-  /// Throws `input.shape` when the dilated window is larger than the padded axis.
+  /// Throws `input.shape` when the dilated window is larger than the padded axis, and `limit.memory`.
   init(
     input: [Int], kernel: [Int], strides: [Int], pads: [Int], dilations: [Int], of operation: Operation
   ) throws {
@@ -21,6 +21,7 @@ struct Window {
       output.append((padded - reach) / strides[axis] + 1)
     }
     self.output = output
+    try operation.budget.admit(.s64, shape: output + kernel)
     // One axis after the other: the offsets so far are refined by each further axis.
     let inputStrides = rowMajorStrides(input)
     var table: [(position: Int, tap: Int, offset: Int)] = [(0, 0, 0)]
