@@ -1,1 +1,0 @@
-// The first source file of ApusCompiler replaces this one.

@@ -1,0 +1,114 @@
+import ApusIR
+import ApusLLVM
+import ApusRuntime
+import ApusSupport
+import ApusTarget
+import ApusTensor
+
+/// Code linked into this process, and the constants it reads.
+private final class LinkedCode: Sendable {
+  let code: LoadedObject
+  let constants: [Tensor]
+  let jit: JIT
+
+  init(jit: JIT, code: LoadedObject, constants: [Tensor]) {
+    self.jit = jit
+    self.code = code
+    self.constants = constants
+  }
+}
+
+extension LoopsModule {
+  /// Compiles and links the module for `machine`, which must be this one.
+  ///
+  /// Throws `DiagnosticError`, among others `custom.unregistered` for operations that are not in `operations`.
+  public func link(
+    on machine: Machine, pool: ThreadPool, operations: CustomOperations = CustomOperations(),
+    options: Executable.Options = Executable.Options(), timing: inout Timing
+  ) throws -> Executable {
+    let compiled = try timing.measure("codegen") {
+      try CodeGenerator(for: machine).compile(module, entry: .init(host, inputCount: inputCount))
+    }
+    return try timing.measure("link") {
+      try link(compiled, on: machine, pool: pool, operations: operations, options: options)
+    }
+  }
+
+  private func link(
+    _ compiled: CompiledModule, on machine: Machine, pool: ThreadPool, operations: CustomOperations,
+    options: Executable.Options
+  ) throws -> Executable {
+    let jit = try JIT(for: machine)
+    var constants: [Tensor] = []
+    for constant in compiled.constants {
+      let tensor = try constant.value.tensor.aligned(to: 64)
+      constants.append(tensor)
+      // The storage lives as long as `LinkedCode` holds the tensor, and is never written.
+      let address = tensor.withUnsafeBytes { $0.baseAddress }
+      try jit.define(constant.symbol, at: address ?? UnsafeRawPointer(bitPattern: 64)!)
+    }
+    let code = try jit.addRemovable(compiled.object)
+    guard let entry = compiled.entry else { preconditionFailure("an entry was asked for") }
+    let function = module.functions[0]
+    let address = try code.lookup(entry)
+    return Executable(
+      description(of: function, sites: compiled.sites.map(\.failure), operations: try operations.resolve(compiled.customOperations)),
+      entry: address, owner: LinkedCode(jit: jit, code: code, constants: constants), pool: pool, options: options)
+  }
+
+  private func description(of host: Function, sites: [FailureSite], operations: [CustomOperation])
+    -> Executable.Description
+  {
+    func signature(_ type: TensorType, _ name: String?, _ fallback: String) -> TensorSignature {
+      TensorSignature(
+        name ?? fallback, type.element,
+        type.dims.map { dim in dim.constantValue.map { .fixed($0) } ?? .symbolic(host.symbols.text(dim)) })
+    }
+    let inputs = host.parameters.prefix(inputCount).enumerated().map { index, value in
+      signature(host.type(of: value), host.name(of: value), "input_\(index)")
+    }
+    let outputs = host.resultTypes.enumerated().map { index, type in
+      signature(type, index < host.resultNames.count ? host.resultNames[index] : nil, "output_\(index)")
+    }
+    let results = host.resultTypes
+    let arena = arenaBytes
+    return Executable.Description(
+      name: host.name, inputs: inputs, outputs: outputs, sites: sites, customOperations: operations
+    ) { shapes throws(DiagnosticError) in
+      let binding = try SizeBinding(host, shapes: shapes)
+      var outputShapes: [[Int]?] = []
+      for type in results {
+        guard type.dims.allSatisfy(binding.isBound) else {
+          outputShapes.append(nil)
+          continue
+        }
+        var shape: [Int] = []
+        for dim in type.dims { shape.append(try binding.value(of: dim)) }
+        outputShapes.append(shape)
+      }
+      return Executable.CallPlan(arenaBytes: arena, outputShapes: outputShapes)
+    }
+  }
+}
+
+extension CompiledModule.Site {
+  var failure: FailureSite {
+    let place = locations.first ?? .none
+    switch reason {
+    case .assertion(let message): return FailureSite(id: "assert.failed", message, at: place)
+    case .indexRange: return FailureSite(id: "index.range", "index {a} is outside 0 ..< {b}", at: place)
+    case .allocation: return FailureSite(id: "limit.memory", "{a} bytes are needed for one value", at: place)
+    }
+  }
+}
+
+extension Tensor {
+  /// The tensor itself where its bytes start at such a multiple, else a copy that does.
+  func aligned(to alignment: Int) throws(DiagnosticError) -> Tensor {
+    let isAligned = withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % UInt(alignment) == 0 }
+    if isAligned { return self }
+    var copy = try Tensor.uninitialized(elementType, shape: shape)
+    withUnsafeBytes { source in copy.withUnsafeMutableBytes { $0.copyMemory(from: source) } }
+    return copy
+  }
+}

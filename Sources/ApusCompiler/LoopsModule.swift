@@ -1,0 +1,46 @@
+import ApusBuffers
+import ApusIR
+import ApusSchedule
+import ApusSupport
+import ApusTarget
+
+/// A model in phase `loops`: the host, its kernels, and what a run of it needs.
+public struct LoopsModule: Sendable {
+  public var module: Module
+  /// The name of the host function.
+  public var host: String
+  /// How many of the host's parameters are inputs; the rest are outputs the caller has room for.
+  public var inputCount: Int
+  public var arenaBytes: Int
+  public var plan: ArenaPlan
+
+  /// Schedules, lowers and bufferizes a host function of phase `fused`. Kernels with equal loops share one function.
+  ///
+  /// Throws `DiagnosticError`.
+  public init(lowering host: Function, on machine: Machine) throws {
+    var host = host
+    chooseSchedules(in: &host, on: machine)
+    var kernels: [Function] = []
+    var names: [String: String] = [:]
+    let bufferized = try bufferize(host) { kernel in
+      let lowered = try lowerKernel(kernel, in: host, name: "kernel")
+      let key = lowered.function.text()
+      let name = names[key] ?? "\(host.name).\(kernels.count)"
+      if names[key] == nil {
+        names[key] = name
+        var function = lowered.function
+        function.name = name
+        kernels.append(function)
+      }
+      return KernelCallee(name: name, sizes: lowered.sizes)
+    }
+    var module = Module()
+    module.add(bufferized.function)
+    for kernel in kernels { module.add(kernel) }
+    self.module = module
+    self.host = host.name
+    inputCount = host.parameters.count
+    arenaBytes = bufferized.arenaBytes
+    plan = bufferized.plan
+  }
+}

@@ -1,0 +1,26 @@
+/// How long each phase of a compilation took.
+public struct Timing: Sendable {
+  public struct Entry: Sendable {
+    public var phase: String
+    public var duration: Duration
+  }
+
+  public private(set) var entries: [Entry] = []
+  private let now: @Sendable () -> Duration
+
+  /// - Parameter now: the time since some fixed moment.
+  public init(now: @escaping @Sendable () -> Duration) { self.now = now }
+
+  public init() {
+    let start = ContinuousClock.now
+    self.init { ContinuousClock.now - start }
+  }
+
+  public mutating func measure<Result>(_ phase: String, _ body: () throws -> Result) rethrows -> Result {
+    let start = now()
+    defer { entries.append(Entry(phase: phase, duration: now() - start)) }
+    return try body()
+  }
+
+  public var total: Duration { entries.reduce(.zero) { $0 + $1.duration } }
+}
