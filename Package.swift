@@ -93,7 +93,9 @@ let package = Package(
       "LLVMTests",
       ["ApusLLVM", "ApusInterpreter", "ApusIR", "ApusTarget", "ApusTensor", "ApusRuntimeABI", "ApusSupport"]),
     tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor", "ApusSupport"]),
-    tests("CompilerTests", ["ApusCompiler", "Apus"]),
+    tests(
+      "CompilerTests",
+      ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
     tests("CommandTests", ["ApusSupport"]),
     tests("FileTests", ["ApusGraph", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR"]),
