@@ -134,20 +134,20 @@ extension Emitter {
 }
 
 /// What the symbols of a callee stand for in its caller.
-struct SymbolBindings {
-  let symbols: SymbolTable
-  private var bound: [SymbolID: Dim] = [:]
+package struct SymbolBindings {
+  package let symbols: SymbolTable
+  package private(set) var bound: [SymbolID: Dim] = [:]
 
-  init(_ symbols: SymbolTable) { self.symbols = symbols }
+  package init(_ symbols: SymbolTable) { self.symbols = symbols }
 
-  subscript(id: SymbolID) -> Dim? {
+  package subscript(id: SymbolID) -> Dim? {
     get { bound[id] }
     set { bound[id] = newValue }
   }
 
   /// Binds symbols that stand alone, then those that a sum such as `2*B + 1` fixes. Whether the sizes agree
   /// is for the caller to check.
-  mutating func solve(_ wanted: [Dim], _ given: [Dim]) {
+  package mutating func solve(_ wanted: [Dim], _ given: [Dim]) {
     for (wanted, given) in zip(wanted, given) {
       if let id = wanted.symbolID, bound[id] == nil { bound[id] = given }
     }

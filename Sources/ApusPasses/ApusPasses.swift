@@ -1,1 +1,0 @@
-// The first source file of ApusPasses replaces this one.
