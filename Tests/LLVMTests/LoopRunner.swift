@@ -74,11 +74,16 @@ struct LoopRunner {
     return Outcome(status: Int(apus_context_status(&context)), site: Int(context.fail_site), buffers: contents)
   }
 
+  /// What the interpreter leaves in the buffers.
+  func interpret(_ tensors: [Tensor], function name: String? = nil) throws -> [Tensor] {
+    try Interpreter(module).runInPlace(tensors, function: name)
+  }
+
   /// Expects the same buffers as the interpreter leaves, as `agree` compares them.
   func expectAgreement(
     _ tensors: [Tensor], function name: String? = nil, threads: Int = 1, offset: Int = 0, arenaBytes: Int = 0, ulps: Int = 0
   ) throws {
-    let expected = try Interpreter(module).runInPlace(name, tensors)
+    let expected = try interpret(tensors, function: name)
     let got = try run(tensors, function: name, threads: threads, offset: offset, arenaBytes: arenaBytes)
     #expect(got.status == 0)
     for (index, (x, y)) in zip(got.buffers, expected).enumerated() {

@@ -58,11 +58,6 @@ extension Emitter {
   }
 
   func squareRoot(_ a: CodeValue) -> CodeValue { intrinsic("llvm.sqrt", [a.type], [a]) }
-  func floor(_ a: CodeValue) -> CodeValue { intrinsic("llvm.floor", [a.type], [a]) }
-  func ceiling(_ a: CodeValue) -> CodeValue { intrinsic("llvm.ceil", [a.type], [a]) }
-  func truncate(_ a: CodeValue) -> CodeValue { intrinsic("llvm.trunc", [a.type], [a]) }
-  /// To the nearest integer, ties to even.
-  func roundEven(_ a: CodeValue) -> CodeValue { intrinsic("llvm.roundeven", [a.type], [a]) }
   /// The magnitude of `a` with the sign of `b`.
   func copySign(_ a: CodeValue, _ b: CodeValue) -> CodeValue { intrinsic("llvm.copysign", [a.type], [a, b]) }
 

@@ -40,12 +40,20 @@ extension Emitter {
   func load(_ type: CodeType, _ pointer: CodeValue, mask: CodeValue, other: CodeValue, alignment: Int? = nil)
     -> CodeValue
   {
-    masked("llvm.masked.load", type, [pointer], [mask, other], pointerAt: 1, alignment ?? type.scalarBytes)
+    guard type.isVector else {
+      return ifElse(mask) { [load(type, pointer, alignment: alignment)] } else: { [other] }[0]
+    }
+    return masked("llvm.masked.load", type, [pointer], [mask, other], pointerAt: 1, alignment ?? type.scalarBytes)
   }
 
   /// Lanes whose mask bit is off are not written.
   @discardableResult
   func store(_ stored: CodeValue, _ pointer: CodeValue, mask: CodeValue, alignment: Int? = nil) -> CodeValue {
+    guard stored.type.isVector else {
+      var instruction = stored
+      ifThen(mask) { instruction = store(stored, pointer, alignment: alignment) }
+      return instruction
+    }
     let bytes = alignment ?? stored.type.scalarBytes
     return masked("llvm.masked.store", stored.type, [stored, pointer], [mask], pointerAt: 2, bytes)
   }
