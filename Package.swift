@@ -98,6 +98,6 @@ let package = Package(
       ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
     tests("CommandTests", ["ApusSupport"]),
     tests("FileTests", ["ApusGraph", "ApusIR", "ApusTensor", "ApusSupport"]),
-    tests("ArchitectureTests", ["ApusSpec", "ApusIR"]),
+    tests("ArchitectureTests", ["ApusSpec", "ApusIR", "ApusTensor"]),
   ]
 )

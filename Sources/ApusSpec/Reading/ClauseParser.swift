@@ -8,8 +8,9 @@ extension SpecParser {
 
   /// The number of `C12`.
   private static func constraintNumber(_ word: String) -> Int? {
-    guard word.first == "C", word.count > 1, word.dropFirst().allSatisfy({ $0.isASCII && $0.isNumber }) else { return nil }
-    return Int(word.dropFirst())
+    let digits = word.dropFirst()
+    guard word.first == "C", !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else { return nil }
+    return Int(digits)
   }
 
   /// Reads clauses to the end of the op. A broken one is reported and left.

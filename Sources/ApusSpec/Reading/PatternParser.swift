@@ -77,7 +77,9 @@ extension SpecParser {
       var cases: [String] = []
       repeat {
         let name = try self.word("a name")
-        if cases.contains(name.value) { throw fail("spec.duplicate", "`\(name.value)` stands here twice", at: name.range) }
+        guard !cases.contains(name.value) else {
+          throw fail("spec.duplicate", "`\(name.value)` stands here twice", at: name.range)
+        }
         cases.append(name.value)
       } while scanner.accept("|")
       try expect(")")
@@ -109,14 +111,17 @@ extension SpecParser {
       let word = try word("one of \(cases.joined(separator: ", "))")
       guard cases.contains(word.value) else { throw unknown("case", word, of: cases) }
       return .name(word.value)
-    case .ints, .axes, .dims: return .integers(try list { (parser: inout Self) throws(Reported) in try parser.integer("an integer").value })
+    case .ints, .axes, .dims:
+      return .integers(try list { (parser: inout Self) throws(Reported) in try parser.integer("an integer").value })
     case .floats: return .floats(try list { (parser: inout Self) throws(Reported) in try parser.float() })
     case .elementType, .function, .constant, .schedule:
       throw fail("spec.default", "an attribute of this kind has no default", at: scanner.here)
     }
   }
 
-  private mutating func list<Element>(of element: (inout Self) throws(Reported) -> Element) throws(Reported) -> [Element] {
+  private mutating func list<Element>(of element: (inout Self) throws(Reported) -> Element) throws(Reported)
+    -> [Element]
+  {
     try expect("[")
     var list: [Element] = []
     if scanner.accept("]") { return list }

@@ -79,7 +79,8 @@ extension SpecChecker {
     for operand in declaration.operands {
       if let open, open.arity.isVariadic || operand.arity != .optional {
         error(
-          "spec.arity", "`\(operand.name.value)` cannot follow `\(open.name.value)`, which may take any number of operands",
+          "spec.arity",
+          "`\(operand.name.value)` cannot follow `\(open.name.value)`, which takes no fixed number of operands",
           at: operand.name.range)
       }
       if operand.arity != .one { open = operand }
@@ -152,7 +153,8 @@ extension SpecChecker {
 
   private mutating func checkConstraints() {
     for (index, constraint) in declaration.constraints.enumerated() where constraint.number.value != index + 1 {
-      error("spec.constraint", "constraints are numbered from C1 on: this is C\(index + 1)", at: constraint.number.range)
+      error(
+        "spec.constraint", "constraints are numbered from C1 on: this is C\(index + 1)", at: constraint.number.range)
     }
   }
 

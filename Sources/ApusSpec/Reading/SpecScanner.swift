@@ -64,8 +64,8 @@ struct SpecScanner {
       let byte = bytes[next]
       let isSign = byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+")
       let followsExponent = bytes[next - 1] | 0x20 == UInt8(ascii: "e")
-      guard isDigit(byte) || byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e") || (isSign && followsExponent)
-      else { break }
+      let isPart = isDigit(byte) || byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e")
+      guard isPart || (isSign && followsExponent) else { break }
       next += 1
     }
     offset = next

@@ -57,8 +57,11 @@ enum BuilderRenderer {
     case .one: return list
     case .optional:
       let optional = declaration.operands.filter { $0.arity == .optional }.map { escaped($0.name.value) }
-      return "Self.operands(\(list), optional: [\(optional.joined(separator: ", "))], of: .\(camelCase(declaration.name.value)))"
-    case .zeroOrMore, .oneOrMore: return plain.isEmpty ? escaped(last.name.value) : "\(list) + \(escaped(last.name.value))"
+      let code = ".\(camelCase(declaration.name.value))"
+      return "Self.operands(\(list), optional: [\(optional.joined(separator: ", "))], of: \(code))"
+    case .zeroOrMore, .oneOrMore:
+      let rest = escaped(last.name.value)
+      return plain.isEmpty ? rest : "\(list) + \(rest)"
     }
   }
 

@@ -1,7 +1,8 @@
 /// Renders `OpCode`, `ShapeFunction` and the `OpInfo` of every op.
 enum InfoRenderer {
   static func opCodes(_ specification: Specification) -> String {
-    generatedHeader + "/// Every op there is.\npublic enum OpCode: UInt16, Sendable, Hashable, CaseIterable, BitwiseCopyable {\n"
+    generatedHeader + "/// Every op there is.\n"
+      + "public enum OpCode: UInt16, Sendable, Hashable, CaseIterable, BitwiseCopyable {\n"
       + specification.declarations.map { "  case \(escaped(camelCase($0.name.value)))\n" }.joined() + "}\n"
   }
 
@@ -36,8 +37,8 @@ enum InfoRenderer {
     fields.append("results: \(results(declaration.results))")
     let names = declaration.results.names
     if !names.isEmpty { fields.append("resultNames: [\(names.map(literal).joined(separator: ", "))]") }
-    list("regions", declaration.regions.map { "RegionInfo(\(literal($0.name.value))\($0.isIsolated ? ", isIsolated: true" : ""))" })
-    list("typeVariables", declaration.typeVariables.map { "TypeVariable(\(literal($0.name.value)), .\($0.elementClass.rawValue))" })
+    list("regions", declaration.regions.map(region))
+    list("typeVariables", declaration.typeVariables.map(typeVariable))
     if !declaration.traits.isEmpty {
       fields.append("traits: [\(declaration.traits.map { "." + $0.value.rawValue }.joined(separator: ", "))]")
     }
@@ -50,6 +51,14 @@ enum InfoRenderer {
     case .sum: fields.append("maxULP: nil")
     }
     return "  static let \(escaped(name)) = OpInfo(\n    \(fields.joined(separator: ",\n    ")))\n"
+  }
+
+  private static func region(_ region: Region) -> String {
+    "RegionInfo(\(literal(region.name.value))\(region.isIsolated ? ", isIsolated: true" : ""))"
+  }
+
+  private static func typeVariable(_ variable: TypeVariable) -> String {
+    "TypeVariable(\(literal(variable.name.value)), .\(variable.elementClass.rawValue))"
   }
 
   private static func operand(_ operand: Operand) -> String {
@@ -104,7 +113,9 @@ enum InfoRenderer {
     }
   }
 
-  private static func defaultValue(_ value: AttributeDeclaration.Default, of kind: AttributeDeclaration.Kind) -> String {
+  private static func defaultValue(_ value: AttributeDeclaration.Default, of kind: AttributeDeclaration.Kind)
+    -> String
+  {
     switch value {
     case .int(let number): ".int(\(number))"
     case .float(let text): ".float(\(text))"
