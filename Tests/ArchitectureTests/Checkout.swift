@@ -11,7 +11,8 @@ enum Checkout {
 
   /// The paths below `folder` of all files with that ending, sorted.
   static func files(below folder: String, ending: String) -> [String] {
-    (FileManager.default.subpaths(atPath: root.appending(path: folder).path) ?? []).sorted()
+    let path = root.appending(path: folder).resolvingSymlinksInPath().path
+    return (FileManager.default.subpaths(atPath: path) ?? []).sorted()
       .filter { $0.hasSuffix(ending) }
       .map { "\(folder)/\($0)" }
   }

@@ -42,7 +42,7 @@ struct ImportTests {
 
   private static func imports(in text: String) -> [Statement] {
     text.split(separator: "\n").compactMap { line in
-      let words = line.split { $0 == " " || $0 == "." || $0 == "/" }
+      let words = line.split { $0 == " " || $0 == "." }
       guard let position = words.firstIndex(of: "import"), words[..<position].allSatisfy(isModifier) else { return nil }
       let kinds = ["struct", "class", "enum", "protocol", "typealias", "func", "let", "var"]
       guard let module = words[(position + 1)...].first(where: { !kinds.contains(String($0)) }) else { return nil }

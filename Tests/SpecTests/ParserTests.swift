@@ -119,13 +119,14 @@ struct ParserTests {
   }
 
   @Test func severalMistakesAreReportedAtOnce() {
+    // What stands below a broken head is still read.
     let text =
-      op("f(x: [..s]Q)", "phase: graf", "traits: pretty", "ulp: 1") + "\n" + op("g(", "phase: nowhere") + "\n"
+      op("f(x: [..s]Q)", "phase: graf", "traits: pretty", "ulp: 1") + "\n" + op("g(x)", "phase: nowhere") + "\n"
       + op("h(a: axis(y))")
     #expect(
       mistakes(in: text) == [
-        "spec.unknown graf", "spec.unknown pretty", "spec.expected phase", "spec.unknown nowhere",
-        "spec.variable [..s]Q", "spec.axis y",
+        "spec.unknown graf", "spec.unknown pretty", "spec.expected )", "spec.unknown nowhere", "spec.variable [..s]Q",
+        "spec.axis y",
       ])
   }
 

@@ -60,7 +60,7 @@ struct RenderingTests {
     let builders = try #require(try rendered()["Sources/ApusIR/Generated/Builders+Source.swift"])
     for part in [
       "public mutating func doIt(\n    _ x: ValueID, more: ValueID? = nil, axis: Int = -1, eps: Double = 1e-5, "
-        + "kind: String = \"b\",\n    as type: TensorType, at point: InsertionPoint, location: LocationID = .none",
+        + "kind: String = \"b\", as type: TensorType,\n    at point: InsertionPoint, location: LocationID = .none",
       "Self.operands([x], optional: [more], of: .doIt)",
       "stated: [type]",
       "public mutating func `for`(\n    _ x: [ValueID], sizes: [Dim], along: Int? = nil, at point",

@@ -80,7 +80,9 @@ extension SpecParser {
     try expect(":")
     let word = try word("a class of element types")
     guard let elementClass = ElementClass(rawValue: word.value) else {
-      throw unknown("class of element types", word, of: ElementClass.allCases.map(\.rawValue))
+      // The variable itself is declared, so its uses are no mistakes.
+      _ = unknown("class of element types", word, of: ElementClass.allCases.map(\.rawValue))
+      return TypeVariable(name: name, elementClass: .any)
     }
     return TypeVariable(name: name, elementClass: elementClass)
   }

@@ -112,8 +112,8 @@ extension SpecChecker {
     var used: Set<String> = []
     for pattern in declaration.operands.map(\.pattern) + resultPatterns {
       guard case .variable(let name) = pattern.element else { continue }
-      used.insert(name)
-      if !declaration.typeVariables.contains(where: { $0.name.value == name }) {
+      let isFirst = used.insert(name).inserted
+      if isFirst, !declaration.typeVariables.contains(where: { $0.name.value == name }) {
         error("spec.variable", "`\(name)` is not declared: add `where \(name): any`, or a class", at: pattern.range)
       }
     }
