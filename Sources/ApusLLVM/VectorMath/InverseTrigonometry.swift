@@ -2,8 +2,9 @@ extension Emitter {
   /// asin of f64.
   func arcSine(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
     let half = HalvedArc(x, accuracy)
-    // Both parts of the arc are taken away one after the other: their sum would round first.
-    let folded = (Self.quarterTurn - half.start * 2.0) - (half.rest * 2.0 - Self.quarterTurnRest)
+    // Both parts of the arc are taken away one after the other, because their sum would round first.
+    let left = DoubledLanes.sum(larger: x.constant(Self.quarterTurn), half.start * -2.0)
+    let folded = left.high + (left.low - (half.rest * 2.0 - Self.quarterTurnRest))
     return half.isFolded.then(folded, else: half.arc).withSign(of: x)
   }
 
@@ -43,10 +44,11 @@ extension Emitter {
     return (x.isNaN | y.isNaN).then(x + y, else: result)
   }
 
-  /// atan(a / b) for a, b ≥ 0. Beyond tan(π/8) and tan(3π/8) the argument is turned back by π/4 and by π/2.
+  /// atan(a / b) for a, b ≥ 0. Beyond ½ and 2 the argument is turned back by π/4 and by π/2; between them a − b is
+  /// exact.
   private func arcTangent(ratio a: Lanes, over b: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let isMiddle = a > b * 0.41421356237309503
-    let isSteep = a > b * 2.414213562373095
+    let isMiddle = a > b * 0.5
+    let isSteep = a > b * 2.0
     let top = isSteep.then(-b, else: isMiddle.then(a - b, else: a))
     let bottom = isSteep.then(a, else: isMiddle.then(a + b, else: b))
     let t = top / bottom
@@ -62,19 +64,19 @@ extension Emitter {
   /// π/2 − `quarterTurn`.
   static let quarterTurnRest = 0x1.1a62633145c07p-54
 
-  /// (atan(t) − t) / t³ in t², |t| ≤ tan(π/8); Remez, relative to atan: 2⁻⁴⁰ and 2⁻⁶³·⁸.
+  /// (atan(t) − t) / t³ in t², |t| ≤ ½; Remez, relative to atan: 2⁻⁴⁰·⁶ and 2⁻⁶¹·⁹.
   private static func arcTangentSeries(_ accuracy: MathAccuracy) -> [Double] {
     switch accuracy {
     case .single:
       [
-        -0.33333333296434975, 0.1999999440642605, -0.14285426635473777, 0.1110405600698116, -0.08997296125926377,
-        0.0699317920246836, -0.03795731280750474,
+        -0.33333333307845564, 0.19999996637595807, -0.14285562020994969, 0.11107753795029995, -0.09049492486380066,
+        0.07388531101909313, -0.05321092337379527, 0.023533158109595376,
       ]
     case .double:
       [
-        -0.33333333333333326, 0.19999999999997095, -0.14285714285316395, 0.11111111083745182, -0.09090907985832557,
-        0.0769227920001312, -0.0666617466023324, 0.05876516161967278, -0.05215178751711422, 0.04490552048306257,
-        -0.033174614361956484, 0.014893399059145473,
+        -0.33333333333333315, 0.19999999999993764, -0.14285714284997889, 0.11111111070020206, -0.09090907704586365,
+        0.07692277622917361, -0.06666224740445544, 0.05877813218692432, -0.052300309267819596, 0.04589470675012594,
+        -0.037118430218082074, 0.02365362676012342, -0.00836433028317911,
       ]
     }
   }
