@@ -15,6 +15,7 @@ struct FunctionPrinter {
   private var indent = 1
   /// Within a region that sees nothing from outside, types that can be inferred are left out.
   private var isolation = 0
+  private var inference = InferenceCache()
 
   init(_ function: Function, _ options: TextOptions, _ constants: ConstantTable) {
     self.function = function
@@ -142,12 +143,13 @@ extension FunctionPrinter {
     separator = ", "
   }
 
-  private func areTypesInferred(_ op: OpID, _ results: [ValueID]) -> Bool {
+  private mutating func areTypesInferred(_ op: OpID, _ results: [ValueID]) -> Bool {
     let code = function.opcode(of: op)
     if code.info.results == .stated || code == .constant { return false }
     var symbols = function.symbols
-    let operands = function.operands(of: op).map { function.type(of: $0) }
-    let inferred = try? infer(code, operands: operands, attributes: function.attributes(of: op), symbols: &symbols)
+    let inferred = try? inference.infer(
+      code, operands: function.operands(of: op).map { function.typeID(of: $0) },
+      attributes: function.attributes(of: op), stated: nil, types: function.types, symbols: &symbols)
     return inferred?.results == results.map { function.type(of: $0) }
   }
 

@@ -45,6 +45,7 @@ struct IRParser {
   var scope = ValueScope()
   var depth = 0
   var seenObligations: Set<Obligation> = []
+  var inference = InferenceCache()
   var constantUses: [ConstantUse] = []
   /// The constant that the op being read names, until there is an op to note it for.
   var deferredConstant: (name: String, range: Range<Int>)?
@@ -104,6 +105,7 @@ extension IRParser {
     function = Function(name: "")
     scope = ValueScope()
     seenObligations = []
+    inference = InferenceCache()
     types = TypeParser(.declare(.argument), dialect: .ir)
     let nameToken = tokens.current
     let firstUse = constantUses.count
@@ -111,7 +113,7 @@ extension IRParser {
     types.dims.names = .declare(.value)
     guard tokens.expect(.leftBrace) != nil else { return skipToDefinition() }
     body(of: function.entry, ending: .return)
-    reportMissing()
+    reportMissing(since: nameToken.range.lowerBound)
     if module.find(function.name) != nil {
       tokens.error("name.redefined", "two functions are called \(tokens.shown(nameToken))", at: nameToken.range)
       constantUses.removeSubrange(firstUse...)
@@ -198,7 +200,9 @@ extension IRParser {
   }
 
   /// Uses that no definition was in sight of, told apart now that all definitions are known.
-  private mutating func reportMissing() {
+  private mutating func reportMissing(since start: Int) {
+    if scope.missing.isEmpty { return }
+    let definitions = definitions(in: start..<tokens.previousEnd)
     for use in scope.missing {
       let shown = "'\(tokens.source[use.range])'"
       if let code = use.hidden {
@@ -206,7 +210,7 @@ extension IRParser {
         tokens.error(
           "\(code.name).isolated", "\(shown) is defined outside of the \(code.name)", at: use.range, notes: notes,
           hint: "pass it as an operand")
-      } else if let definition = scope.anyDefinition(of: use.key) {
+      } else if let definition = definitions[use.key] {
         let note = Diagnostic.Note("\(shown) is defined here", at: tokens.place(definition))
         tokens.error("dominance", "\(shown) is not defined before this use", at: use.range, notes: [note])
       } else {
@@ -219,6 +223,23 @@ extension IRParser {
 // MARK: - Names
 
 extension IRParser {
+  /// Where the text of a function defines which names, as far as its tokens tell. Read a second time,
+  /// since only a wrong text needs it.
+  private func definitions(in range: Range<Int>) -> [String: Range<Int>] {
+    var found: [String: Range<Int>] = [:]
+    var lexer = Lexer(tokens.source, dialect: .ir, from: range.lowerBound)
+    var token = lexer.next()
+    while token.kind != .endOfFile, token.range.lowerBound < range.upperBound {
+      let next = lexer.next()
+      if token.kind == .value, token.startsLine || next.kind == .colon || next.kind == .equal {
+        let key = key(token)
+        if found[key] == nil { found[key] = token.range }
+      }
+      token = next
+    }
+    return found
+  }
+
   /// The name a value keeps: none for `%0`.
   func valueName(_ token: Token) -> String? {
     Byte.isDigit(tokens.source.bytes[token.range.lowerBound + 1]) ? nil : tokens.name(token)

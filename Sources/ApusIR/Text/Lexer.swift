@@ -18,11 +18,13 @@ public struct Lexer: Sendable {
   private let dialect: Dialect
   private var offset: Int
 
-  /// `source` must not be longer than `maximumLength`.
-  public init(_ source: SourceText, dialect: Dialect) {
+  /// `source` must not be longer than `maximumLength`. `start` is where a token may start.
+  public init(_ source: SourceText, dialect: Dialect, from start: Int = 0) {
     precondition(source.bytes.count <= Self.maximumLength, "a text of more than 1 GiB")
     bytes = source.bytes
     self.dialect = dialect
+    offset = start
+    if start > 0 { return }
     // A byte order mark says nothing that UTF-8 needs.
     offset = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
   }

@@ -180,20 +180,19 @@ extension IRParser {
   private mutating func inferred(
     _ pending: PendingOp, _ operands: [ValueID], _ attributes: [NamedAttribute], _ heads: [ValueHead]
   ) -> Inferred? {
-    let types = operands.map { function.type(of: $0) }
-    var stated: [TensorType]? = heads.compactMap(\.type)
+    let types = operands.map { function.typeID(of: $0) }
+    var stated: [TypeID]? = heads.compactMap { $0.type.map { function.types.intern($0) } }
     do throws(InferenceError) {
       if let some = stated, some.count < heads.count {
         stated = nil
         if !some.isEmpty {
-          let found = try infer(
-            pending.code, operands: types, attributes: attributes, symbols: &function.symbols
-          ).results
-          if found.count == heads.count { stated = zip(heads, found).map { $0.type ?? $1 } }
+          let found = try infer(pending.code, types, attributes, nil).results
+          if found.count == heads.count {
+            stated = zip(heads, found).map { function.types.intern($0.type ?? $1) }
+          }
         }
       }
-      let inferred = try infer(
-        pending.code, operands: types, attributes: attributes, stated: stated, symbols: &function.symbols)
+      let inferred = try infer(pending.code, types, attributes, stated)
       guard inferred.results.count == heads.count else {
         throw InferenceError(
           "op.results", "\(pending.code.name) has \(inferred.results.count) results, not \(heads.count)")
@@ -203,6 +202,14 @@ extension IRParser {
       report(error, pending, operands)
       return nil
     }
+  }
+
+  private mutating func infer(
+    _ code: OpCode, _ operands: [TypeID], _ attributes: [NamedAttribute], _ stated: [TypeID]?
+  ) throws(InferenceError) -> Inferred {
+    try inference.infer(
+      code, operands: operands, attributes: attributes, stated: stated, types: function.types,
+      symbols: &function.symbols)
   }
 
   /// Points at the operand or attribute at fault, and at where the operands come from.

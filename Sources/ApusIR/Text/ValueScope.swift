@@ -23,7 +23,6 @@ struct ValueScope {
   private var regions: [[String]] = [[]]
   /// What the isolated regions that are open cannot see.
   private var hidden: [(names: [String: Entry], by: OpCode)] = []
-  private var everDefined: [String: Range<Int>] = [:]
   private(set) var missing: [Missing] = []
 
   func find(_ key: String) -> Entry? { visible[key] }
@@ -33,7 +32,6 @@ struct ValueScope {
     if let old = visible[key] { return old }
     visible[key] = Entry(value: value, range: range)
     regions[regions.count - 1].append(key)
-    everDefined[key] = range
     return nil
   }
 
@@ -41,9 +39,6 @@ struct ValueScope {
     let hider = hidden.last { $0.names[key] != nil }
     missing.append(Missing(key: key, range: range, hidden: hider?.by, definition: hider?.names[key]?.range))
   }
-
-  /// Where the function defines the name, though not in sight of a use.
-  func anyDefinition(of key: String) -> Range<Int>? { everDefined[key] }
 
   mutating func open(isolatedBy code: OpCode?) {
     if let code {
