@@ -5,6 +5,12 @@ extension IRParser {
   /// Reads the value of an attribute as its declaration asks. `result` is the stated type of the
   /// op's first result, which a constant's elements take.
   mutating func attribute(_ info: AttributeInfo, result: TensorType?) -> Attribute? {
+    if isAtOtherKind(than: info.kind) {
+      tokens.error(
+        "op.attribute", "`\(info.name)` takes \(info.kind.expectation), not \(tokens.shown(tokens.current))",
+        at: tokens.current.range)
+      return nil
+    }
     switch info.kind {
     case .int, .axis: return tokens.signedInteger().map { .int($0) }
     case .float: return tokens.literal(.f64).map { .float($0.asDouble) }
@@ -14,10 +20,28 @@ extension IRParser {
     case .floats: return list { $0.tokens.literal(.f64)?.asDouble }.map { .floats($0) }
     case .dims: return list { $0.dim() }.map { .dims($0) }
     case .elementType: return types.elementType(&tokens).map { .elementType($0) }
-    case .function: return tokens.expect(.symbol, "of a function").map { .function(tokens.name($0)) }
+    case .function: return tokens.expect(.symbol, "'@' and the name of a function").map { .function(tokens.name($0)) }
     case .constant: return constant(result)
     case .schedule: return schedule().map { .schedule($0) }
     case .name(let cases): return name(of: info, among: cases)
+    }
+  }
+
+  /// Whether a value follows, but surely not one of that kind.
+  private func isAtOtherKind(than kind: AttributeInfo.Kind) -> Bool {
+    let isList = tokens.at(.leftBracket)
+    let isNumber = tokens.at(.integer) || tokens.at(.float) || tokens.at(.minus)
+    let isText = tokens.at(.string) || tokens.at(.symbol) || tokens.at(.value)
+    switch kind {
+    case .int, .axis: return isList || isText || tokens.at(.float) || tokens.at(.word)
+    case .float: return isList || isText
+    case .bool: return isList || isText || isNumber
+    case .string: return isList || isNumber || tokens.at(.word)
+    case .ints, .axes, .floats, .dims: return isText || isNumber || tokens.at(.word)
+    case .elementType, .name: return isList || isText || isNumber
+    case .function: return isList || isNumber || tokens.at(.string) || tokens.at(.word)
+    case .constant: return tokens.at(.string) || tokens.at(.value)
+    case .schedule: return isList || isText || isNumber || tokens.at(.word)
     }
   }
 

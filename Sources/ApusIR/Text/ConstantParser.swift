@@ -55,13 +55,13 @@ extension IRParser {
   }
 
   private mutating func entry() -> Entry? {
-    guard let name = tokens.expect(.symbol, "of a constant"), tokens.expect(.equal) != nil,
-      let file = tokens.expect(.string, "with the name of a file"), tokens.expect(.comma) != nil,
+    guard let name = tokens.expect(.symbol, "'@' and the name of a constant"), tokens.expect(.equal) != nil,
+      let file = tokens.expect(.string, "the name of a file in quotes"), tokens.expect(.comma) != nil,
       let offset = tokens.signedInteger(), tokens.expect(.comma) != nil,
       let length = tokens.signedInteger(), tokens.expect(.comma) != nil
     else { return nil }
     _ = tokens.accept(word: "sha256")
-    guard let hash = tokens.expect(.string, "with 64 hexadecimal digits") else { return nil }
+    guard let hash = tokens.expect(.string, "64 hexadecimal digits in quotes") else { return nil }
     let range = name.range.lowerBound..<tokens.previousEnd
     guard offset >= 0, length >= 0 else {
       tokens.error("constant.range", "an offset or a length is negative", at: range)

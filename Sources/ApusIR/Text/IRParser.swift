@@ -124,7 +124,7 @@ extension IRParser {
 
   /// Everything up to the opening brace; false if it could not be read.
   private mutating func functionHeader() -> Bool {
-    guard let name = tokens.expect(.symbol, "of the function") else { return false }
+    guard let name = tokens.expect(.symbol, "'@' and the name of the function") else { return false }
     function.name = tokens.name(name)
     guard symbolList(), tokens.expect(.leftParen) != nil, parameterList() else { return false }
     types.dims.names = .declare(.value)

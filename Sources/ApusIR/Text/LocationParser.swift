@@ -32,7 +32,7 @@ extension IRParser {
       guard let file = tokens.expect(.string), let description = tokens.expect(.string) else { return nil }
       return .node(file: tokens.name(file), description: tokens.name(description))
     }
-    guard let file = tokens.expect(.string, "with the name of a file") else { return nil }
+    guard let file = tokens.expect(.string, "the name of a file in quotes") else { return nil }
     guard tokens.accept(.colon) else { return .file(tokens.name(file)) }
     guard let line = tokens.signedInteger(), tokens.expect(.colon) != nil, let column = tokens.signedInteger()
     else { return nil }

@@ -160,7 +160,7 @@ extension IRParser {
       }
       guard tokens.expect(.equal) != nil else { return poison(heads) }
     }
-    guard let word = tokens.expect(.word, "of an op") else { return poison(heads) }
+    guard let word = tokens.expect(.word, "the name of an op") else { return poison(heads) }
     guard let code = OpCode(name: tokens.text(word)) else {
       unknownOp(word)
       return poison(heads)

@@ -14,13 +14,19 @@ public struct TokenStream: Sendable {
   /// Where the token that was read last ends.
   public private(set) var previousEnd = 0
   private var lexer: Lexer
+  /// The last line with text that is no token.
+  private var brokenLine = 0..<0
 
   public init(_ source: SourceText, dialect: Lexer.Dialect, diagnostics: Diagnostics = Diagnostics()) {
     self.source = source
     self.diagnostics = diagnostics
+    let empty = SourceText(name: source.name, bytes: [])
     if source.bytes.count > Lexer.maximumLength {
-      lexer = Lexer(SourceText(name: source.name, bytes: []), dialect: dialect)
+      lexer = Lexer(empty, dialect: dialect)
       self.diagnostics.error("parse.size", "the file is longer than 1 GiB", at: .file(source.name))
+    } else if Self.isBinary(source.bytes) {
+      lexer = Lexer(empty, dialect: dialect)
+      self.diagnostics.error("parse.character", "the file is not text", at: .file(source.name))
     } else {
       lexer = Lexer(source, dialect: dialect)
     }
@@ -67,11 +73,12 @@ public struct TokenStream: Sendable {
     return true
   }
 
-  /// Reads a token of that kind, or reports `parse.expected` and reads nothing.
+  /// Reads a token of that kind, or reports `parse.expected` and reads nothing. `what` names it
+  /// better than its kind does.
   @discardableResult
-  public mutating func expect(_ kind: Token.Kind, _ context: String = "") -> Token? {
+  public mutating func expect(_ kind: Token.Kind, _ what: String? = nil) -> Token? {
     if current.kind == kind { return advance() }
-    expected(kind.spelling + (context.isEmpty ? "" : " " + context))
+    expected(what ?? kind.spelling)
     return nil
   }
 
@@ -158,9 +165,11 @@ public struct TokenStream: Sendable {
 
   public func place(_ range: Range<Int>) -> Place { .text(source, range) }
 
+  /// Says nothing on a line where some text was no token: one mistake is not reported twice.
   public mutating func error(
     _ id: String, _ message: String, at range: Range<Int>, notes: [Diagnostic.Note] = [], hint: String? = nil
   ) {
+    if brokenLine.contains(range.lowerBound) { return }
     diagnostics.error(id, message, at: place(range), notes: notes, hint: hint)
   }
 
@@ -187,6 +196,13 @@ public struct TokenStream: Sendable {
 }
 
 extension TokenStream {
+  /// Whether the file opens with a byte that no text opens with.
+  private static func isBinary(_ bytes: [UInt8]) -> Bool {
+    guard let first = bytes.first else { return false }
+    if first < 0x20 { return first != Byte.tab && first != Byte.newline && first != Byte.carriageReturn }
+    return first >= 0x80 && UTF8Sequence.length(in: bytes, at: 0) == nil
+  }
+
   /// The next token that is one; those before it are reported.
   private mutating func cleared(_ token: Token) -> Token {
     var token = token
@@ -200,18 +216,31 @@ extension TokenStream {
   }
 
   private mutating func report(_ token: Token) -> Bool {
-    if token.kind == .badCharacter {
-      error("parse.character", describeCharacter(token), at: token.range)
-    } else if token.kind == .badNumber {
-      error("parse.number", "\(shown(token)) is no number", at: token.range)
-    } else if token.kind == .badName {
-      error("parse.name", "\(shown(token)) starts with a digit, but is no number", at: token.range)
-    } else if token.kind == .badString {
-      error("parse.string", describeString(token), at: token.range)
-    } else {
-      return false
-    }
+    guard let (id, message) = problem(with: token) else { return false }
+    diagnostics.error(id, message, at: place(token.range))
+    if !brokenLine.contains(token.range.lowerBound) { brokenLine = line(around: token.range.lowerBound) }
     return true
+  }
+
+  private func line(around offset: Int) -> Range<Int> {
+    let bytes = source.bytes
+    var (lower, upper) = (offset, offset)
+    while lower > 0, bytes[lower - 1] != Byte.newline { lower -= 1 }
+    while upper < bytes.count, bytes[upper] != Byte.newline { upper += 1 }
+    return lower..<upper + 1
+  }
+
+  private func problem(with token: Token) -> (id: String, message: String)? {
+    if token.kind == .badCharacter {
+      return ("parse.character", describeCharacter(token))
+    } else if token.kind == .badNumber {
+      return ("parse.number", "\(shown(token)) is no number")
+    } else if token.kind == .badName {
+      return ("parse.name", "\(shown(token)) starts with a digit, but is no number")
+    } else if token.kind == .badString {
+      return ("parse.string", describeString(token))
+    }
+    return nil
   }
 
   private func describeCharacter(_ token: Token) -> String {

@@ -101,7 +101,8 @@ extension FunctionVerifier {
         "op.results", "@\(function.name) has \(function.resultTypes.count) results and "
           + "\(function.resultNames.count) names for them")
     }
-    for type in function.resultTypes {
+    let parameters = Set(function.parameters.map { function.type(of: $0) })
+    for type in function.resultTypes where !parameters.contains(type) {
       if let (id, message) = types.problem(of: type) {
         diagnostics.error(id, "a result of @\(function.name): \(message)", at: function.parameters.first.map(place) ?? .none)
       }
