@@ -83,7 +83,7 @@ let package = Package(
     tests("SpecTests", ["ApusSpec", "ApusSupport"]),
     tests("IRTests", ["ApusIR", "ApusTensor", "ApusSupport"]),
     tests("InterpreterTests", ["ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
-    tests("GraphTests", ["ApusGraph", "ApusIR", "ApusTensor"]),
+    tests("GraphTests", ["ApusGraph", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("PassesTests", ["ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests(

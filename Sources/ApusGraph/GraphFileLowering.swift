@@ -103,7 +103,8 @@ struct GraphFileLowering {
     let graph = graphs[index]
     var function = Function(name: graph.name)
     function.symbols = graph.symbols
-    let emitter = Emitter(function, at: .end(of: function.entry))
+    var emitter = Emitter(function, at: .end(of: function.entry))
+    emitter.checksDefinitions = true
     function = Function(name: graph.name)
     var lowering = ExpressionLowering(syntax, emitter)
     lowering.callees = callees
@@ -168,7 +169,7 @@ struct GraphFileLowering {
     let returned = try lowering.lower(graph.statements)
     guard let returned else {
       // A statement that was wrong may have been the return.
-      if !lowering.diagnostics.hasErrors, !graph.statements.contains(where: \.isInvalid) {
+      if !graph.statements.contains(where: { $0.isInvalid || $0.isResult }) {
         throw .failed([
           Diagnostic(id: "parse.expected", "the graph ends without 'return'", at: place(graph.end..<graph.end + 1))
         ])
@@ -241,6 +242,10 @@ struct GraphFileLowering {
 }
 
 extension Syntax.Statement {
+  fileprivate var isResult: Bool {
+    if case .result = kind { true } else { false }
+  }
+
   fileprivate var isInvalid: Bool {
     if case .invalid = kind { true } else { false }
   }

@@ -26,6 +26,12 @@ public enum CompositeExpansion {
     return function
   }
 
+  /// ``build(_:operandTypes:attributes:symbols:)`` as the interpreter and passes want it.
+  public static let expander:
+    @Sendable (OpCode, [TensorType], [NamedAttribute], [TensorType]) throws -> Function = { code, operands, attributes, _ in
+      try build(code, operandTypes: operands, attributes: attributes)
+    }
+
   /// Reports what would be wrong with the body for these operands, at the call; nothing is kept.
   package static func check(
     _ code: OpCode, operandTypes: [TensorType], attributes: [NamedAttribute], symbols: SymbolTable, at place: Place
@@ -112,6 +118,11 @@ extension Function {
     }
     var replacements: [ValueID] = []
     for (value, type) in zip(results, types) {
+      for (own, declared) in zip(lowering.emitter.type(of: value).dims, type.dims) where own != declared {
+        do throws(EmissionError) { try lowering.emitter.require(own, equals: declared) } catch {
+          preconditionFailure("the body of \(code.name) gives another shape than its declaration")
+        }
+      }
       replacements.append(lowering.emitter.reshape(value, to: type.dims))
     }
     lowering.emitter.function.replace(op, with: replacements)

@@ -23,6 +23,10 @@ package struct Emitter {
   package var origins: [ValueID: Place] = [:]
   /// The location of every op, where it is not that of `place`.
   var fixedLocation: LocationID?
+  /// Whether the body of a composite is tried with its operands: what only the body asks of them is found
+  /// while the graph is read.
+  package var checksDefinitions = false
+  private var checkedDefinitions: Set<DefinitionUse> = []
   /// Whether values are called what the text calls them.
   var namesValues = true
   private var locationOfPlace: (place: Place, id: LocationID)?
@@ -30,6 +34,12 @@ package struct Emitter {
   package init(_ function: Function, at point: InsertionPoint) {
     self.function = function
     self.point = point
+  }
+
+  private struct DefinitionUse: Hashable {
+    let code: OpCode
+    let operands: [TensorType]
+    let attributes: [NamedAttribute]
   }
 
   struct SizeRelation: Hashable {
@@ -65,12 +75,24 @@ package struct Emitter {
       throw .failed([diagnostic(error, operands, places)])
     }
     for type in inferred.results { try check(type) }
+    if checksDefinitions, code.info.isComposite { try checkDefinition(code, types, inferred.attributes) }
     for obligation in inferred.obligations {
       guardRelation(obligation.relation, obligation.lhs, obligation.rhs, obligation.message)
     }
     let op = function.insert(
       code, operands, attributes: inferred.attributes, results: inferred.results, at: point, location: location())
     return function.results(of: op)
+  }
+
+  private mutating func checkDefinition(
+    _ code: OpCode, _ operands: [TensorType], _ attributes: [NamedAttribute]
+  ) throws(EmissionError) {
+    let use = DefinitionUse(code: code, operands: operands, attributes: attributes)
+    guard !checkedDefinitions.contains(use) else { return }
+    let found = CompositeExpansion.check(
+      code, operandTypes: operands, attributes: attributes, symbols: function.symbols, at: place)
+    guard found.isEmpty else { throw .failed(found) }
+    checkedDefinitions.insert(use)
   }
 
   package func type(of value: ValueID) -> TensorType { function.type(of: value) }

@@ -71,6 +71,7 @@ package struct ExpressionLowering {
     case .list(let nodes):
       var elements: [Meaning] = []
       for node in nodes { elements.append(try single(node)) }
+      if elements.contains(where: \.isPoison) { return .poison }
       return .list(try list(elements, range))
     case .call(let name, let arguments): return try call(name, arguments, range)
     case .unary(let operation, let operand): return try unary(operation, operand, range)
@@ -88,16 +89,14 @@ package struct ExpressionLowering {
   mutating func single(_ node: NodeID) throws(EmissionError) -> Meaning {
     let meaning = try meaning(of: node)
     guard case .several(let parts) = meaning else { return meaning }
+    if parts.contains(where: \.isPoison) { return .poison }
     throw failed(
       "name.count", "this has \(parts.count) results where one value is needed", syntax[node].range,
       hint: "bind them first: a, b = …")
   }
 
   private func meaning(ofName name: String, _ range: Range<Int>) throws(EmissionError) -> Meaning {
-    if let known = lookUp(name) {
-      if case .poison = known { throw .silent }
-      return known
-    }
+    if let known = lookUp(name) { return known }
     if let type = ElementType(name: name) { return .elementType(type) }
     if Self.attributeCases.contains(name) { return .name(name) }
     let hint = nearest(to: name, in: namesInSight()).map { "did you mean '\($0)'?" }
@@ -121,6 +120,7 @@ package struct ExpressionLowering {
     _ operation: UnaryOperator, _ node: NodeID, _ range: Range<Int>
   ) throws(EmissionError) -> Meaning {
     let operand = try single(node)
+    if operand.isPoison { return .poison }
     at(range)
     if operand.isStatic {
       let arithmetic = emitter.arithmetic
@@ -163,8 +163,7 @@ package struct ExpressionLowering {
     _ operation: BinaryOperator, _ operands: [CallArgument]
   ) throws(EmissionError) -> Meaning {
     let (left, right) = (operands[0].meaning, operands[1].meaning)
-    if case .poison = left { throw .silent }
-    if case .poison = right { throw .silent }
+    if left.isPoison || right.isPoison { return .poison }
     let joins = operation == .concatenate
     if joins || (left.isStatic && right.isStatic && operation != .matmul && !left.holdsValues && !right.holdsValues) {
       try spend(left)
@@ -216,6 +215,7 @@ package struct ExpressionLowering {
   mutating func list(_ node: NodeID) throws(EmissionError) -> StaticList {
     let meaning = try single(node)
     if case .list(let list) = meaning { return list }
+    if meaning.isPoison { throw .silent }
     let hint = meaning.value == nil ? nil : "a part of a tensor is taken with slice or gather"
     throw failed("static.kind", "this is \(meaning.kindName), not a list", syntax[node].range, hint: hint)
   }
@@ -223,6 +223,7 @@ package struct ExpressionLowering {
   mutating func integer(_ node: NodeID, _ what: String) throws(EmissionError) -> Int {
     let meaning = try single(node)
     if case .size(.constant(let value)) = meaning { return value }
+    if meaning.isPoison { throw .silent }
     throw failed(
       "static.kind", "\(what) is an integer that is known while compiling, not \(meaning.kindName)", syntax[node].range)
   }

@@ -11,7 +11,10 @@ extension ExpressionLowering {
       at(range)
       return try emitter.call(callee, given)
     }
-    if brokenCallees.contains(name) { throw .silent }
+    if brokenCallees.contains(name) {
+      _ = try self.arguments(arguments, of: nil)
+      return .poison
+    }
     if let function = StaticFunction(rawValue: name) {
       let given = try self.arguments(arguments, of: nil)
       at(range)
@@ -69,12 +72,13 @@ extension ExpressionLowering {
 
   /// Functions that are worked out while compiling and are no ops.
   enum StaticFunction: String, CaseIterable {
-    case rank, shape, length, range, `repeat`, has, type, count, product, floordiv
+    case rank, shape, length, range, `repeat`, has, known, type, count, product, floordiv
 
     /// Labels and names of what it takes, in order.
     var parameters: [String] {
       switch self {
       case .rank, .shape, .has, .type: ["x"]
+      case .known: ["condition"]
       case .length, .product: ["list"]
       case .range: ["from", "to"]
       case .repeat: ["value", "count"]
@@ -102,6 +106,12 @@ extension ExpressionLowering {
     switch function {
     case .rank: return .integer(try dims(first).count)
     case .shape: return .sizes(try dims(first))
+    case .known:
+      if case .bool = first.meaning { return first.meaning }
+      guard let value = first.meaning.value, emitter.type(of: value) == .scalar(.bool) else {
+        throw unfit(first, "a bool")
+      }
+      return .bool(false)
     case .has: return .bool(!first.meaning.isAbsent)
     case .type:
       guard let hint = emitter.hint(first.meaning) else { throw unfit(first, "a tensor") }

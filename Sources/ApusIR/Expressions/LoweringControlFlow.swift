@@ -180,6 +180,7 @@ extension ExpressionLowering {
       emitter.point = outer
       guard let yields else {
         emitter.abandon(op, outer)
+        emitter.discard(inits)
         return nil
       }
       try inRegion(1, of: op) { (lowering: inout Self) throws(EmissionError) in
@@ -192,6 +193,7 @@ extension ExpressionLowering {
       return .results(values.map { .value($0) })
     } catch {
       emitter.abandon(op, outer)
+      emitter.discard(inits)
       throw error
     }
   }
@@ -315,6 +317,18 @@ extension Emitter {
   mutating func finishControl(_ op: OpID, _ types: [TensorType]) throws(EmissionError) -> [ValueID] {
     for type in types { try check(type) }
     return function.addResults(types, to: op)
+  }
+
+  /// Removes the constants that literals became, and what was made of them, where nothing reads them.
+  mutating func discard(_ values: [ValueID]) {
+    var rest = values
+    while let value = rest.popLast() {
+      guard function.isUnused(value), let op = function.definingOp(of: value), !function.isErased(op),
+        function.opcode(of: op) == .constant || function.opcode(of: op) == .broadcast
+      else { continue }
+      rest += function.operands(of: op)
+      function.erase(op)
+    }
   }
 
   /// Removes an op that was not finished.

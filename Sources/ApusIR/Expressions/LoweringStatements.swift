@@ -55,6 +55,7 @@ extension ExpressionLowering {
       throw failed("name.redefined", "'\(name)' is bound twice at once", range)
     }
     let meaning = try self.meaning(of: node)
+    if meaning.isPoison { throw .silent }
     var parts = [meaning]
     if case .several(let several) = meaning { parts = several }
     guard parts.count == names.count else {
@@ -78,6 +79,7 @@ extension ExpressionLowering {
           syntax[condition].range)
       }
       emitter.assert(value, message)
+    case .poison: throw .silent
     case let other:
       throw failed("assert.condition", "a condition is a bool, not \(other.kindName)", syntax[condition].range)
     }

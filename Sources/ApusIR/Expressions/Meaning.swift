@@ -36,6 +36,10 @@ package indirect enum Meaning: Sendable {
     if case .value(let value) = self { value } else { nil }
   }
 
+  var isPoison: Bool {
+    if case .poison = self { true } else { false }
+  }
+
   /// Whether it is known without running anything; a list may hold values all the same.
   var isStatic: Bool {
     switch self {

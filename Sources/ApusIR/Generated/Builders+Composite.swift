@@ -194,7 +194,8 @@ extension Function {
     return result(of: op)
   }
 
-  /// Variance over the axes: the mean square distance from the mean, with n − `correction` for n.
+  /// Variance over the axes: the mean square distance from the mean, with n − `correction` for n. f16 and bf16 are
+  /// widened to f32.
   public mutating func variance(
     _ x: ValueID, axes: [Int], keepDims: Bool = false, correction: Int = 0, at point: InsertionPoint,
     location: LocationID = .none

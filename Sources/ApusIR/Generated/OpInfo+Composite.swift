@@ -428,7 +428,7 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
-    body: "n = count(x, axes: axes)\nreduce_sum(x, axes: axes, keep_dims: keep_dims) / n",
+    body: "w = if type(x) == f16 || type(x) == bf16 { convert(x, to: f32) } else { x }\nconvert(reduce_sum(w, axes: axes, keep_dims: keep_dims) / count(x, axes: axes), to: type(x))",
     examples: [
       "mean([[1, 2], [3, 6]], axes: [1]) = [1.5, 4.5]",
     ],
@@ -437,7 +437,7 @@ extension OpInfo {
   static let variance = OpInfo(
     code: .variance, name: "variance", group: "composite",
     signature: "variance(x: [..s]T, axes: axes(x), keep_dims: bool = false, correction: int = 0) -> custom reduceShape  where T: float",
-    summary: "Variance over the axes: the mean square distance from the mean, with n − `correction` for n.",
+    summary: "Variance over the axes: the mean square distance from the mean, with n − `correction` for n. f16 and bf16 are widened to f32.",
     operands: [
       OperandInfo("x", TypePattern(.dims([.pack("s")]), .variable("T"))),
     ],
@@ -452,7 +452,7 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
-    body: "n = count(x, axes: axes)\nd = x - mean(x, axes: axes, keep_dims: true)\nreduce_sum(d * d, axes: axes, keep_dims: keep_dims) / (n - correction)",
+    body: "w = if type(x) == f16 || type(x) == bf16 { convert(x, to: f32) } else { x }\nd = w - mean(w, axes: axes, keep_dims: true)\nconvert(reduce_sum(d * d, axes: axes, keep_dims: keep_dims) / (count(x, axes: axes) - correction), to: type(x))",
     examples: [
       "variance([1, 3], axes: [0]) = 1",
     ],
@@ -986,7 +986,7 @@ extension OpInfo {
     constraints: [
       ConstraintInfo("C1", "the gates are four times the hidden size, the biases eight times"),
     ],
-    body: "t = shape(x)[0]\nb = shape(x)[1]\nn = shape(r)[1]\nprojected = x @ transpose(w, perm: [1, 0])\ngates = if has(bias) { projected + slice(bias, starts: [0], limits: [4 * n]) + slice(bias, starts: [4 * n], limits: [8 * n]) } else { projected }\nrt = transpose(r, perm: [1, 0])\nempty = constant(value: 0, shape: [t, b, n], to: type(x))\nk, states, last, last_cell = while k = 0, ys = empty, y = hidden, c = cell; k < t {\n  a = reshape(dynamic_slice(gates, [k, 0, 0], sizes: [1, b, 4 * n]), shape: [b, 4 * n]) + y @ rt\n  ig = logistic(slice(a, starts: [0, 0], limits: [b, n]))\n  og = logistic(slice(a, starts: [0, n], limits: [b, 2 * n]))\n  fg = logistic(slice(a, starts: [0, 2 * n], limits: [b, 3 * n]))\n  cg = tanh(slice(a, starts: [0, 3 * n], limits: [b, 4 * n]))\n  c2 = fg * c + ig * cg\n  y2 = og * tanh(c2)\n  k + 1, dynamic_update_slice(ys, reshape(y2, shape: [1, b, n]), [k, 0, 0]), y2, c2\n}\nstates, last, last_cell",
+    body: "t = shape(x)[0]\nb = shape(x)[1]\nn = shape(r)[1]\nprojected = x @ transpose(w, perm: [1, 0])\ngates = if has(bias) { projected + slice(bias, starts: [0], limits: [4 * n]) + slice(bias, starts: [4 * n], limits: [8 * n]) } else { projected }\nrt = transpose(r, perm: [1, 0])\nempty = constant(value: 0, shape: [t, b, n], to: type(x))\nif known(t == 0) { empty, hidden, cell } else {\n  k, states, last, last_cell = while k = 0, ys = empty, y = hidden, c = cell; k < t {\n    a = reshape(dynamic_slice(gates, [k, 0, 0], sizes: [1, b, 4 * n]), shape: [b, 4 * n]) + y @ rt\n    ig = logistic(slice(a, starts: [0, 0], limits: [b, n]))\n    og = logistic(slice(a, starts: [0, n], limits: [b, 2 * n]))\n    fg = logistic(slice(a, starts: [0, 2 * n], limits: [b, 3 * n]))\n    cg = tanh(slice(a, starts: [0, 3 * n], limits: [b, 4 * n]))\n    c2 = fg * c + ig * cg\n    y2 = og * tanh(c2)\n    k + 1, dynamic_update_slice(ys, reshape(y2, shape: [1, b, n]), [k, 0, 0]), y2, c2\n  }\n  states, last, last_cell\n}",
     maxULP: nil)
 
   static let gru = OpInfo(
@@ -1013,6 +1013,6 @@ extension OpInfo {
     constraints: [
       ConstraintInfo("C1", "the gates are three times the hidden size, the biases six times"),
     ],
-    body: "t = shape(x)[0]\nb = shape(x)[1]\nn = shape(r)[1]\nzeros = constant(value: 0, shape: [6 * n], to: type(x))\nbiases = if has(bias) { bias } else { zeros }\ngates = x @ transpose(w, perm: [1, 0]) + slice(biases, starts: [0], limits: [3 * n])\nrb = slice(biases, starts: [3 * n], limits: [6 * n])\nrt = transpose(r, perm: [1, 0])\nrzr = slice(rt, starts: [0, 0], limits: [n, 2 * n])\nrn = slice(rt, starts: [0, 2 * n], limits: [n, 3 * n])\nbzr = slice(rb, starts: [0], limits: [2 * n])\nbn = slice(rb, starts: [2 * n], limits: [3 * n])\nempty = constant(value: 0, shape: [t, b, n], to: type(x))\nk, states, last = while k = 0, ys = empty, y = hidden; k < t {\n  a = reshape(dynamic_slice(gates, [k, 0, 0], sizes: [1, b, 3 * n]), shape: [b, 3 * n])\n  zr = logistic(slice(a, starts: [0, 0], limits: [b, 2 * n]) + y @ rzr + bzr)\n  z = slice(zr, starts: [0, 0], limits: [b, n])\n  q = slice(zr, starts: [0, n], limits: [b, 2 * n])\n  an = slice(a, starts: [0, 2 * n], limits: [b, 3 * n])\n  c = if linear_before_reset { tanh(an + q * (y @ rn + bn)) } else { tanh(an + (q * y) @ rn + bn) }\n  y2 = (1 - z) * c + z * y\n  k + 1, dynamic_update_slice(ys, reshape(y2, shape: [1, b, n]), [k, 0, 0]), y2\n}\nstates, last",
+    body: "t = shape(x)[0]\nb = shape(x)[1]\nn = shape(r)[1]\nzeros = constant(value: 0, shape: [6 * n], to: type(x))\nbiases = if has(bias) { bias } else { zeros }\ngates = x @ transpose(w, perm: [1, 0]) + slice(biases, starts: [0], limits: [3 * n])\nrb = slice(biases, starts: [3 * n], limits: [6 * n])\nrt = transpose(r, perm: [1, 0])\nrzr = slice(rt, starts: [0, 0], limits: [n, 2 * n])\nrn = slice(rt, starts: [0, 2 * n], limits: [n, 3 * n])\nbzr = slice(rb, starts: [0], limits: [2 * n])\nbn = slice(rb, starts: [2 * n], limits: [3 * n])\nempty = constant(value: 0, shape: [t, b, n], to: type(x))\nif known(t == 0) { empty, hidden } else {\n  k, states, last = while k = 0, ys = empty, y = hidden; k < t {\n    a = reshape(dynamic_slice(gates, [k, 0, 0], sizes: [1, b, 3 * n]), shape: [b, 3 * n])\n    zr = logistic(slice(a, starts: [0, 0], limits: [b, 2 * n]) + y @ rzr + bzr)\n    z = slice(zr, starts: [0, 0], limits: [b, n])\n    q = slice(zr, starts: [0, n], limits: [b, 2 * n])\n    an = slice(a, starts: [0, 2 * n], limits: [b, 3 * n])\n    c = if linear_before_reset { tanh(an + q * (y @ rn + bn)) } else { tanh(an + (q * y) @ rn + bn) }\n    y2 = (1 - z) * c + z * y\n    k + 1, dynamic_update_slice(ys, reshape(y2, shape: [1, b, n]), [k, 0, 0]), y2\n  }\n  states, last\n}",
     maxULP: nil)
 }
