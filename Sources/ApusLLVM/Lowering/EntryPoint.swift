@@ -46,26 +46,38 @@ extension ModuleLowering {
 }
 
 extension ModuleLowering {
-  /// Stores the value of each symbol that an input's shape decides. The caller has checked that all shapes agree.
+  /// Stores the value of each symbol that the inputs' shapes decide: bare symbols first, then those that an
+  /// expression alone leaves open. The caller has checked that all shapes agree.
   private func bindSizes(_ lowering: FunctionLowering, _ entry: CodeGenerator.Entry, _ inputs: CodeValue) {
     let function = lowering.function
-    for symbol in function.symbols.ids {
-      let value = sizeValue(of: symbol, function, entry, inputs) ?? e.index(0)
+    var open = Set(function.symbols.ids)
+    for symbol in open { e.store(e.index(0), lowering.address(of: symbol)) }
+    var dims = function.parameters.prefix(entry.inputCount).enumerated().flatMap { input, parameter in
+      function.type(of: parameter).dims.enumerated().map { (input: input, axis: $0.offset, dim: $0.element) }
+    }
+    while let next = dims.firstIndex(where: { $0.dim.symbolID.map(open.contains) ?? false })
+      ?? dims.firstIndex(where: { $0.dim.symbols.intersection(open).count == 1 })
+    {
+      let (input, axis, dim) = dims.remove(at: next)
+      guard let symbol = dim.symbols.intersection(open).first else { continue }
+      let extent = TensorDescriptor(e, inputs, input).extent(axis)
+      let value = dim.symbolID == nil ? solution(of: dim, for: symbol, equals: extent, lowering) : extent
       e.store(value, lowering.address(of: symbol))
+      open.remove(symbol)
     }
   }
 
-  private func sizeValue(of symbol: SymbolID, _ function: Function, _ entry: CodeGenerator.Entry, _ inputs: CodeValue)
-    -> CodeValue?
+  /// Where a linear expression takes a value, found from two others.
+  private func solution(of dim: Dim, for symbol: SymbolID, equals extent: CodeValue, _ lowering: FunctionLowering)
+    -> CodeValue
   {
-    for (index, parameter) in function.parameters.prefix(entry.inputCount).enumerated() {
-      for (axis, dim) in function.type(of: parameter).dims.enumerated() {
-        guard let (factor, offset) = dim.linear(in: symbol) else { continue }
-        let extent = TensorDescriptor(e, inputs, index).extent(axis)
-        return e.quotient(e.sub(extent, e.index(offset)), e.index(factor), signed: true)
-      }
+    let values = [0, 1].map { trial in
+      e.store(e.index(trial), lowering.address(of: symbol))
+      return lowering.evaluate(dim)
     }
-    return nil
+    let slope = e.sub(values[1], values[0])
+    let safe = e.select(e.compare(slope, .equal, e.index(0)), e.index(1), slope)
+    return e.quotient(e.sub(extent, values[0]), safe, signed: true)
   }
 
   /// The memory of an output: the caller's, or new.
@@ -96,19 +108,9 @@ extension Function {
 }
 
 extension Dim {
-  /// `factor · symbol + offset`, if the dimension is that.
-  fileprivate func linear(in symbol: SymbolID) -> (factor: Int, offset: Int)? {
-    var factor = 0
-    var offset = 0
-    for term in terms {
-      if term.factors.isEmpty {
-        offset = term.coefficient
-      } else if term.factors == [.symbol(symbol)] {
-        factor = term.coefficient
-      } else {
-        return nil
-      }
-    }
-    return factor == 0 ? nil : (factor, offset)
+  fileprivate var symbols: Set<SymbolID> {
+    var found: Set<SymbolID> = []
+    forEachSymbol { found.insert($0) }
+    return found
   }
 }

@@ -63,7 +63,8 @@ extension FunctionLowering {
     }
   }
 
-  private func evaluate(_ dim: Dim) -> CodeValue {
+  /// The value from what the symbols hold at this point of the code.
+  func evaluate(_ dim: Dim) -> CodeValue {
     dim.terms.reduce(e.index(0)) { sum, term in
       let product = term.factors.reduce(e.index(term.coefficient)) { e.mul($0, evaluate($1)) }
       return e.add(sum, product)

@@ -71,15 +71,8 @@ extension ModuleLowering {
   /// are not copied.
   func constant(_ op: OpID, of function: Function) -> CodeValue {
     let type = function.type(of: function.result(of: op))
-    let constant: ConstantTensor
-    switch function.attribute("value", of: op) {
-    case .tensor(let tensor)?: constant = tensor
-    case .scalar(let scalar)?:
-      guard let shape = type.constantShape, let tensor = try? Tensor(repeating: scalar, type.element, shape: shape) else {
-        preconditionFailure("a constant buffer in @\(function.name) has no constant size")
-      }
-      constant = ConstantTensor(tensor)
-    case _: preconditionFailure("a constant without a value in @\(function.name)")
+    guard let constant = try? constantTensor(op, of: function, type).packed(as: type.layout) else {
+      preconditionFailure("a constant of @\(function.name) does not fit in memory")
     }
     if constant.tensor.byteCount <= Self.mostInlineBytes {
       return constant.tensor.withUnsafeBytes { e.constantData([UInt8]($0), alignment: 64) }
@@ -90,6 +83,18 @@ extension ModuleLowering {
       constants.append(CompiledModule.Constant(symbol: symbol("constant.\(index)"), value: constant))
     }
     return e.externalData(constants[index].symbol)
+  }
+
+  private func constantTensor(_ op: OpID, of function: Function, _ type: TensorType) throws -> ConstantTensor {
+    switch function.attribute("value", of: op) {
+    case .tensor(let tensor)?: return tensor
+    case .scalar(let scalar)?:
+      guard let shape = type.constantShape else {
+        preconditionFailure("a constant buffer in @\(function.name) has no constant size")
+      }
+      return ConstantTensor(try Tensor(repeating: scalar, type.element, shape: shape))
+    case _: preconditionFailure("a constant without a value in @\(function.name)")
+    }
   }
 
   /// The index of a place where a run can fail.
