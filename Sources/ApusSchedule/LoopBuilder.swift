@@ -256,5 +256,8 @@ struct LoopBuilder {
     block = outer
   }
 
+  /// Adds a parameter to the block that is being written.
+  mutating func addParameter(_ type: TensorType) -> ValueID { function.addParameter(type, to: block) }
+
   func result(_ index: Int = 0, of op: OpID) -> ValueID { function.result(index, of: op) }
 }

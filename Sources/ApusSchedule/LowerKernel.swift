@@ -20,7 +20,12 @@ public func lowerKernel(_ kernel: OpID, in host: Function, name: String) throws 
   switch host.kernelKind(of: kernel) {
   case .map: try lowering.lowerMap()
   case .reduction: try lowering.lowerReduction()
-  case .contraction, .single:
+  case .contraction:
+    switch host.opcode(of: ContractionSite(lowering).op) {
+    case .matmul, .matmulInteger: try lowering.lowerMatmul()
+    default: throw DiagnosticError(.unsupported, id: "schedule.unsupported", "no loops for this kernel")
+    }
+  case .single:
     throw DiagnosticError(.unsupported, id: "schedule.unsupported", "no loops for this kernel")
   }
   let sizes = lowering.sizes
