@@ -34,7 +34,7 @@ extension Run {
     case (.floats, .integers), (.integers, .floats): preconditionFailure("contraction of a float and an integer")
     }
     let body = function.region(0, of: op)
-    if function.firstOp(of: body) == nil {
+    if function.parameters(of: body).isEmpty {
       try out.store(sums, to: places)
     } else {
       try runEpilogue(body, sums, places, columns, out, frame)
