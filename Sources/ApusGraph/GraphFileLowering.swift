@@ -125,6 +125,8 @@ struct GraphFileLowering {
       return
     }
     function = lowering.emitter.function
+    // Else the table would be copied for every graph.
+    lowering.callees = [:]
     callees[graph.name] = Callee(
       name: graph.name, parameterNames: graph.parameters.map(\.name), parameters: graph.parameters.map(\.type),
       results: function.resultTypes, symbols: function.symbols)

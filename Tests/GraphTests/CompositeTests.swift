@@ -131,6 +131,8 @@ private let compositeCalls = calls.flatMap { call, list in
     #expect(function.operands(of: result).map { function.type(of: $0) } == declared)
     #expect(!ops(function).contains(call.name))
     #expect(function.name == "f")
+    #expect(function.verify().isEmpty, "\(DiagnosticError(function.verify()))")
+    #expect(built.verify().isEmpty, "\(DiagnosticError(built.verify()))")
   }
 
   private func expectSame(_ built: [TensorType], _ declared: [TensorType], _ symbols: SymbolTable) throws {

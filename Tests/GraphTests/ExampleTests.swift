@@ -29,7 +29,7 @@ struct SpecExample: Sendable, CustomTestStringConvertible {
   _ = try lowering.emitter.emit(.return, [computed, expected])
   var made = lowering.emitter.function
   made.resultTypes = [made.type(of: computed), made.type(of: expected)]
-  let results = try Interpreter(Module(made), expandComposite: CompositeExpansion.expander).run([])
+  let results = try Interpreter(Module(made)).run([])
   #expect(results[0].shape == results[1].shape)
   #expect(close(doubles(results[0]), doubles(results[1])), "\(doubles(results[0])) for \(doubles(results[1]))")
 }

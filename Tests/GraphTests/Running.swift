@@ -5,14 +5,17 @@ import ApusSupport
 import ApusTensor
 import Testing
 
-/// The module of a text.
+/// The module of a text, verified.
 func module(_ text: String) throws -> Module {
-  try GraphFile.parse(SourceText(name: "test.apus", text: text))
+  let module = try GraphFile.parse(SourceText(name: "test.apus", text: text))
+  let found = module.verify()
+  #expect(found.isEmpty, "\(DiagnosticError(found))")
+  return module
 }
 
 /// The results of a text's first graph, by the interpreter.
 func run(_ text: String, _ inputs: Tensor...) throws -> [Tensor] {
-  try Interpreter(try module(text), expandComposite: CompositeExpansion.expander).run(inputs)
+  try Interpreter(try module(text)).run(inputs)
 }
 
 /// The ids of what is wrong with a text, with the line each stands on.

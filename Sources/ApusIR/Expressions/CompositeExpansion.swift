@@ -26,12 +26,6 @@ public enum CompositeExpansion {
     return function
   }
 
-  /// ``build(_:operandTypes:attributes:symbols:)`` as the interpreter and passes want it.
-  public static let expander:
-    @Sendable (OpCode, [TensorType], [NamedAttribute], [TensorType]) throws -> Function = { code, operands, attributes, _ in
-      try build(code, operandTypes: operands, attributes: attributes)
-    }
-
   /// Reports what would be wrong with the body for these operands, at the call; nothing is kept.
   package static func check(
     _ code: OpCode, operandTypes: [TensorType], attributes: [NamedAttribute], symbols: SymbolTable, at place: Place

@@ -77,7 +77,7 @@ package struct Emitter {
     for type in inferred.results { try check(type) }
     if checksDefinitions, code.info.isComposite { try checkDefinition(code, types, inferred.attributes) }
     for obligation in inferred.obligations {
-      guardRelation(obligation.relation, obligation.lhs, obligation.rhs, obligation.message)
+      guardRelation(obligation)
     }
     let op = function.insert(
       code, operands, attributes: inferred.attributes, results: inferred.results, at: point, location: location())
@@ -152,7 +152,7 @@ package struct Emitter {
     switch function.symbols.equal(a, b) {
     case .yes: return
     case .no: throw failed("dim.mismatch", message)
-    case .unknown: guardRelation(.equal, a, b, message)
+    case .unknown: guardRelation(Obligation(.equal, a, b, id: "dim.mismatch", message: message))
     }
   }
 
@@ -160,22 +160,41 @@ package struct Emitter {
     switch function.symbols.lessOrEqual(a, b) {
     case .yes: return
     case .no: throw failed(id, message)
-    case .unknown: guardRelation(.lessOrEqual, a, b, message)
+    case .unknown: guardRelation(Obligation(.lessOrEqual, a, b, id: id, message: message))
     }
   }
 
-  /// Adds an `assert` of a relation that the symbols leave open, unless one that has run implies it.
-  private mutating func guardRelation(_ relation: Obligation.Relation, _ a: Dim, _ b: Dim, _ message: String) {
+  /// Adds an `assert` of a relation that the symbols leave open, unless one that has run implies it. What
+  /// always runs and is about the arguments alone is noted as well: then the inputs are refused at once.
+  private mutating func guardRelation(_ obligation: Obligation) {
+    let (a, b) = (obligation.lhs, obligation.rhs)
     let equal = SizeRelation(relation: .equal, lhs: a, rhs: b)
     let mirrored = SizeRelation(relation: .equal, lhs: b, rhs: a)
-    let asked = SizeRelation(relation: relation, lhs: a, rhs: b)
+    let asked = SizeRelation(relation: obligation.relation, lhs: a, rhs: b)
     for known in guards where known.contains(equal) || known.contains(mirrored) || known.contains(asked) { return }
     guards[guards.count - 1].insert(asked)
+    if isUnconditional, isAboutArguments(a), isAboutArguments(b), !function.obligations.contains(obligation) {
+      function.obligations.append(obligation)
+    }
     let left = insert(.size, [], [NamedAttribute("of", .dims([a]))], .scalar(.s64))
     let right = insert(.size, [], [NamedAttribute("of", .dims([b]))], .scalar(.s64))
-    let comparison: OpCode = relation == .equal ? .equal : .lessEqual
+    let comparison: OpCode = obligation.relation == .equal ? .equal : .lessEqual
     let holds = insert(comparison, [left, right], [], .scalar(.bool))
-    assert(holds, message)
+    assert(holds, obligation.message)
+  }
+
+  /// Whether what is written now is not in a region of control flow.
+  private var isUnconditional: Bool {
+    switch point {
+    case .before(let op), .after(let op): function.block(of: op) == function.entry
+    case .end(let block), .start(let block): block == function.entry
+    }
+  }
+
+  private func isAboutArguments(_ dim: Dim) -> Bool {
+    var result = true
+    dim.forEachSymbol { if function.symbols[$0].origin != .argument { result = false } }
+    return result
   }
 
   /// Adds an `assert`.

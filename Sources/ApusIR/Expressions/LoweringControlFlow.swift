@@ -105,7 +105,7 @@ extension ExpressionLowering {
       throw emitter.failed("if.results", "one branch gives \(emitter.text(wanted)), the other \(emitter.text(type))")
     }
     for (a, b) in zip(wanted.dims, type.dims) { try emitter.require(a, equals: b) }
-    return value
+    return emitter.reshape(value, to: wanted.dims)
   }
 
   // MARK: Loops
