@@ -544,6 +544,9 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
+    constraints: [
+      ConstraintInfo("C1", "`scale` and `bias` broadcast to `x`: aligned at the last axes, each of their sizes is 1 or that of `x`"),
+    ],
     body: "a = range(axis, rank(x))\nw = if type(x) == f64 { x } else { convert(x, to: f32) }\nd = w - mean(w, axes: a, keep_dims: true)\ny = convert(d / sqrt(mean(d * d, axes: a, keep_dims: true) + epsilon), to: type(x))\nz = if has(scale) { y * scale } else { y }\nif has(bias) { z + bias } else { z }",
     examples: [
       "layer_norm([1, 3], epsilon: 0) = [-1, 1]",
@@ -568,6 +571,9 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
+    constraints: [
+      ConstraintInfo("C1", "`scale` broadcasts to `x`: aligned at the last axes, each of its sizes is 1 or that of `x`"),
+    ],
     body: "w = if type(x) == f64 { x } else { convert(x, to: f32) }\ny = convert(w / sqrt(mean(w * w, axes: range(axis, rank(x)), keep_dims: true) + epsilon), to: type(x))\nif has(scale) { y * scale } else { y }",
     examples: [
       "rms_norm([3, 3], epsilon: 0) = [1, 1]",
@@ -688,6 +694,7 @@ extension OpInfo {
     phases: [.graph],
     constraints: [
       ConstraintInfo("C1", "the key heads divide the query heads"),
+      ConstraintInfo("C2", "`mask` broadcasts to the scores [batch, heads, S, T]: aligned at the last axes, each of its sizes is 1 or that of the scores"),
     ],
     body: "b = shape(q)[0]\nh = shape(q)[1]\ns = shape(q)[2]\ng = shape(k)[1]\nt = shape(k)[2]\nr = floordiv(h, g)\ngrouped = reshape(q, shape: [b, g, r * s, shape(q)[3]])\nproducts = reshape(grouped @ transpose(k, perm: [0, 1, 3, 2]), shape: [b, h, s, t])\nscaled = if scale == 0 { products / sqrt(convert(shape(q)[3], to: type(q))) } else { products * scale }\nmasked = if has(mask) { scaled + mask } else { scaled }\nscores = if causal {\n  rows = iota(axis: 0, shape: [s, t], to: s64) + (t - s)\n  select(iota(axis: 1, shape: [s, t], to: s64) <= rows, masked, -inf)\n} else { masked }\np = reshape(softmax(scores, axis: -1), shape: [b, g, r * s, t])\nreshape(p @ v, shape: [b, h, s, shape(v)[3]])",
     maxULP: nil)
@@ -751,7 +758,7 @@ extension OpInfo {
     traits: [.pure],
     phases: [.graph],
     constraints: [
-      ConstraintInfo("C1", "`depth` is one size"),
+      ConstraintInfo("C1", "`depth` is one size, which is not negative"),
     ],
     body: "wide = reshape(indices, shape: shape(indices) ++ [1])\nconvert(wide == iota(axis: rank(indices), shape: shape(indices) ++ depth, to: type(indices)), to: f32)",
     examples: [
@@ -802,6 +809,12 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
+    constraints: [
+      ConstraintInfo("C1", "`window` has one entry for each spatial axis, and there is one"),
+      ConstraintInfo("C2", "`strides` and `dilations`, if given, have as many entries as `window`, `pads` twice as many"),
+      ConstraintInfo("C3", "window, strides and dilations are positive, pads not negative"),
+      ConstraintInfo("C4", "the dilated window is no larger than the padded axis"),
+    ],
     body: "reduce_window(x, kind: max, window: window, strides: strides, pads: pads, dilations: dilations)",
     examples: [
       "max_pool([[[1, 5, 2, 3]]], window: [2], strides: [2]) = [[[5, 3]]]",
@@ -828,6 +841,12 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
+    constraints: [
+      ConstraintInfo("C1", "`window` has one entry for each spatial axis, and there is one"),
+      ConstraintInfo("C2", "`strides` and `dilations`, if given, have as many entries as `window`, `pads` twice as many"),
+      ConstraintInfo("C3", "window, strides and dilations are positive, pads not negative"),
+      ConstraintInfo("C4", "the dilated window is no larger than the padded axis"),
+    ],
     body: "total = reduce_window(x, kind: sum, window: window, strides: strides, pads: pads, dilations: dilations)\nif count_padding {\n  total / product(window)\n} else {\n  ones = constant(value: 1, shape: [1, 1] ++ shape(x)[2:], to: type(x))\n  total / reduce_window(ones, kind: sum, window: window, strides: strides, pads: pads, dilations: dilations)\n}",
     examples: [
       "average_pool([[[1, 3, 5, 7]]], window: [2], strides: [2]) = [[[2, 6]]]",
@@ -860,6 +879,7 @@ extension OpInfo {
       ConstraintInfo("C2", "the channels of `x` are those of `w`, and `groups` divides them"),
       ConstraintInfo("C3", "`strides`, `dilations` and `output_pads`, if given, have one entry for each spatial axis, `pads` two"),
       ConstraintInfo("C4", "strides and dilations are positive, pads not negative"),
+      ConstraintInfo("C5", "the kernel's sizes are positive constants"),
     ],
     body: "r = rank(x) - 2\nst = if length(strides) == 0 { repeat(1, r) } else { strides }\ndi = if length(dilations) == 0 { repeat(1, r) } else { dilations }\npa = if length(pads) == 0 { repeat(0, 2 * r) } else { pads }\nop = if length(output_pads) == 0 { repeat(0, r) } else { output_pads }\nreach = di * (shape(w)[2:] - 1)\nspread = pad(x, 0, low: [0, 0] ++ reach, high: [0, 0] ++ (reach + op), interior: [0, 0] ++ (st - 1))\ni = floordiv(shape(w)[0], groups)\no = shape(w)[1]\ngrouped = reshape(w, shape: [groups, i, o] ++ shape(w)[2:])\nswapped = transpose(grouped, perm: [0, 2, 1] ++ range(3, r + 3))\nkernel = reverse(reshape(swapped, shape: [groups * o, i] ++ shape(w)[2:]), axes: range(2, r + 2))\nfull = conv(spread, kernel, dilations: di, groups: groups)\nslice(full, starts: [0, 0] ++ pa[0:r], limits: shape(full)[0:2] ++ (shape(full)[2:] - pa[r:]))",
     maxULP: nil)
@@ -932,7 +952,7 @@ extension OpInfo {
     traits: [.pure],
     phases: [.graph],
     constraints: [
-      ConstraintInfo("C1", "`size` is one size"),
+      ConstraintInfo("C1", "`size` is one size, which is not negative"),
     ],
     body: "n = shape(x)[axis]\nm = size[0]\ni = iota(axis: 0, shape: size, to: f64)\ns = if scale == 0 { convert(m, to: f64) / convert(n, to: f64) } else { constant(value: scale, shape: [], to: f64) }\ncentred = (i + 0.5) / s - 0.5\np = if coordinates == half_pixel { centred } else {\n  if coordinates == asymmetric { i / s } else {\n    if coordinates == align_corners { i * (convert(n - 1, to: f64) / convert(max(m - 1, 1), to: f64)) } else {\n      select(m > 1, centred, 0)\n    }\n  }\n}\nend = convert(n - 1, to: f64)\nones = repeat(1, rank(x) - axis - 1)\nif mode == nearest {\n  q = if rounding == floor { floor(p) } else {\n    if rounding == ceil { ceil(p) } else { if rounding == round_prefer_floor { ceil(p - 0.5) } else { floor(p + 0.5) } }\n  }\n  gather(x, convert(clamp(q, 0, end), to: s64), axis: axis)\n} else {\n  f = floor(p)\n  t = reshape(convert(p - f, to: type(x)), shape: [m] ++ ones)\n  x0 = gather(x, convert(clamp(f, 0, end), to: s64), axis: axis)\n  x1 = gather(x, convert(clamp(f + 1, 0, end), to: s64), axis: axis)\n  if mode == linear { x0 * (1 - t) + x1 * t } else {\n    a = cubic_coefficient\n    y0 = gather(x, convert(clamp(f - 1, 0, end), to: s64), axis: axis)\n    y1 = gather(x, convert(clamp(f + 2, 0, end), to: s64), axis: axis)\n    u = 1 - t\n    w0 = ((t + 1) * a - 5 * a) * (t + 1) * (t + 1) + 8 * a * (t + 1) - 4 * a\n    w1 = ((a + 2) * t - (a + 3)) * t * t + 1\n    w2 = ((a + 2) * u - (a + 3)) * u * u + 1\n    w3 = ((u + 1) * a - 5 * a) * (u + 1) * (u + 1) + 8 * a * (u + 1) - 4 * a\n    y0 * w0 + x0 * w1 + x1 * w2 + y1 * w3\n  }\n}",
     maxULP: 0)
@@ -960,6 +980,7 @@ extension OpInfo {
     phases: [.graph],
     constraints: [
       ConstraintInfo("C1", "`sizes`, and `scales` if given, have one entry for each spatial axis"),
+      ConstraintInfo("C2", "no size is negative"),
     ],
     body: "y = x\nfor k in range(0, length(sizes)) {\n  s = if length(scales) == 0 { 0 } else { scales[k] }\n  y = resize_axis(y, axis: k + 2, size: [sizes[k]], scale: s, mode: mode, coordinates: coordinates, rounding: rounding,\n    cubic_coefficient: cubic_coefficient)\n}\ny",
     maxULP: 0)

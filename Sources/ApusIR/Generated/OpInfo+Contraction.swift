@@ -66,6 +66,7 @@ extension OpInfo {
       ConstraintInfo("C4", "`strides` and `dilations`, if given, have one entry for each spatial axis, `pads` two"),
       ConstraintInfo("C5", "strides and dilations are positive, pads not negative"),
       ConstraintInfo("C6", "the dilated kernel is no larger than the padded input"),
+      ConstraintInfo("C7", "the kernel's sizes are positive constants"),
     ],
     maxULP: nil)
 
@@ -97,6 +98,7 @@ extension OpInfo {
       ConstraintInfo("C4", "`strides` and `dilations`, if given, have one entry for each spatial axis, `pads` two"),
       ConstraintInfo("C5", "strides and dilations are positive, pads not negative"),
       ConstraintInfo("C6", "the dilated kernel is no larger than the padded input"),
+      ConstraintInfo("C7", "the kernel's sizes are positive constants"),
     ],
     maxULP: 0)
 }

@@ -12,6 +12,24 @@ extension TypeInference {
     let queries = operand("q").dims[1]
     let keys = operand("k").dims[1]
     try requireDivides(keys, queries, "C1", subject("k"), "\(text(keys)) key heads, \(text(queries)) query heads")
+    let scores = operand("q").dims[..<3] + [operand("k").dims[2]]
+    try requireBroadcasts("mask", to: Array(scores), "C2")
+  }
+
+  func normRules() throws(InferenceError) {
+    for name in ["scale", "bias"] where info.operands.contains(where: { $0.name == name }) {
+      try requireBroadcasts(name, to: operand("x").dims, "C1")
+    }
+  }
+
+  /// An operand that may be left out becomes `shape` by repeating axes, as the operators of the graph language do.
+  private func requireBroadcasts(_ name: String, to shape: [Dim], _ constraint: String) throws(InferenceError) {
+    guard let given = operandList(name).first?.dims else { return }
+    let detail = "`\(name)` is \(text(given)), which has to become \(text(shape))"
+    try require(given.count <= shape.count, constraint, subject(name), detail)
+    for (size, target) in zip(given.reversed(), shape.reversed()) {
+      try requireRepeats(size, target, constraint, subject(name), detail)
+    }
   }
 
   func ropeRules() throws(InferenceError) {

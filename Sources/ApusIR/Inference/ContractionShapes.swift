@@ -16,13 +16,12 @@ extension TypeInference {
       "\(groups) groups of \(text(w.dims[0])) output channels")
     for (axis, size) in w.dims.enumerated().dropFirst(2) {
       try require(
-        (size.constantValue ?? 0) > 0, "C6", subject("w"),
-        "axis \(axis) of `w` is \(text(size)), a positive constant is wanted")
+        (size.constantValue ?? 0) > 0, "C7", subject("w"), "axis \(axis) of `w` is \(text(size))")
     }
-    let sliding = try sliding(x.rank - 2, "C4", "C5", of: info.code)
+    let sliding = try sliding(x.rank - 2, "C4", "C5")
     var shape = [x.dims[0], w.dims[0]]
     for index in 0..<(x.rank - 2) {
-      shape.append(try windows(x.dims[index + 2], w.dims[index + 2], sliding, index, "C6", of: info.code))
+      shape.append(try windows(x.dims[index + 2], w.dims[index + 2], sliding, index, "C6"))
     }
     return [TensorType(info.code == .convInteger ? .s32 : x.element, shape, form: x.form)]
   }
@@ -39,12 +38,11 @@ extension TypeInference {
       .constant(groups), x.dims[1], "C2", .attribute("groups"), "\(groups) groups of \(text(x.dims[1])) channels")
     for (axis, size) in w.dims.enumerated().dropFirst(2) {
       try require(
-        (size.constantValue ?? 0) > 0, "C1", subject("w"),
-        "axis \(axis) of `w` is \(text(size)), a positive constant is wanted")
+        (size.constantValue ?? 0) > 0, "C5", subject("w"), "axis \(axis) of `w` is \(text(size))")
     }
     let count = x.rank - 2
     let extra = try perAxis("output_pads", count: count, default: 0, "C3")
-    let sliding = try sliding(count, "C3", "C4", of: info.code)
+    let sliding = try sliding(count, "C3", "C4")
     try require(extra.allSatisfy { $0 >= 0 }, "C4", .attribute("output_pads"), "output pads are \(extra)")
     var shape = [x.dims[0]]
     shape.append(try sized { () throws(DimOverflow) in try Dim.product(w.dims[1], .constant(groups)) })
@@ -56,7 +54,8 @@ extension TypeInference {
         return try Dim.difference(
           full, Dim.sum(.constant(sliding.before[index]), .constant(sliding.after[index])))
       }
-      shape.append(try notNegative(size, .attribute("pads")))
+      try requireNotNegative(size, .attribute("pads"))
+      shape.append(size)
     }
     return [TensorType(x.element, shape, form: x.form)]
   }
@@ -98,6 +97,7 @@ extension TypeInference {
     let x = operand("x")
     let size = dims("size")
     try require(size.count == 1, "C1", .attribute("size"), "it has \(size.count) entries")
+    try requireAtMost(0, size[0], "C1", .attribute("size"), "it is \(text(size[0]))")
     var shape = x.dims
     shape[int("axis")] = size[0]
     return [x.with(dims: shape)]
@@ -110,6 +110,7 @@ extension TypeInference {
     try require(sizes.count == x.rank - 2, "C1", .attribute("sizes"), "\(sizes.count) for rank \(x.rank)")
     try require(
       scales.isEmpty || scales.count == x.rank - 2, "C1", .attribute("scales"), "\(scales.count) for rank \(x.rank)")
+    for size in sizes { try requireAtMost(0, size, "C2", .attribute("sizes"), "one is \(text(size))") }
     return [x.with(dims: x.dims[..<2] + sizes)]
   }
 }
@@ -117,15 +118,5 @@ extension TypeInference {
 extension TypeInference {
   private func checkImageRanks(_ x: TensorType, _ w: TensorType) throws(InferenceError) {
     try require(x.rank == w.rank && x.rank >= 3, "C1", subject("w"), "they are \(x.rank) and \(w.rank)")
-  }
-
-  private func notNegative(_ size: Dim, _ subject: RuleSubject) throws(InferenceError) -> Dim {
-    let message = "a size of the result would be \(text(size))"
-    switch symbols.lessOrEqual(0, size) {
-    case .yes: break
-    case .no: throw InferenceError("dim.negative", message, at: subject)
-    case .unknown: record(Obligation(.lessOrEqual, 0, size, id: "dim.negative", message: message))
-    }
-    return size
   }
 }

@@ -93,7 +93,13 @@ extension TypeInference {
   mutating func nonZeroShape() throws(InferenceError) -> [TensorType] {
     let x = operand("x")
     if let stated, stated.count == 1, stated[0].rank == 2 {
-      return [TensorType(.s64, [.constant(x.rank), stated[0].dims[1]], form: x.form)]
+      let count = stated[0].dims[1]
+      guard let symbol = count.symbolID, symbols[symbol].origin == .value else {
+        throw InferenceError(
+          "type.mismatch", "how many there are depends on the data, \(text(count)) is stated", at: .result(0),
+          hint: "write `?` or a new name for the size")
+      }
+      return [TensorType(.s64, [.constant(x.rank), count], form: x.form)]
     }
     let most = try sized { () throws(DimOverflow) in try x.elementCount() }
     let symbol = Symbol(
@@ -104,6 +110,7 @@ extension TypeInference {
   func oneHotShape() throws(InferenceError) -> [TensorType] {
     let depth = dims("depth")
     try require(depth.count == 1, "C1", .attribute("depth"), "it has \(depth.count) entries")
+    try requireAtMost(0, depth[0], "C1", .attribute("depth"), "it is \(text(depth[0]))")
     let indices = operand("indices")
     return [TensorType(.f32, indices.dims + depth, form: indices.form)]
   }

@@ -91,22 +91,11 @@ extension TypeInference {
         isIncreasing && axis >= 0 && axis < shape.count, "C2", .attribute("axes"),
         "\(axes) for a result of rank \(shape.count)")
     }
-    for (index, axis) in axes.enumerated() where x.dims[index] != 1 {
+    for (index, axis) in axes.enumerated() {
       let (size, target) = (x.dims[index], shape[axis])
-      let message = {
-        "axis \(index) of `x` is \(text(size)), axis \(axis) of the result \(text(target))"
-      }
-      switch symbols.equal(size, 1) {
-      case .yes: continue
-      case .no: try requireEqual(size, target, "C3", .operand(0), message())
-      case .unknown where symbols.equal(size, target) == .yes: continue
-      case .unknown:
-        // It is 1 or the target: (size − 1) · (size − target) = 0.
-        let product = try sized { () throws(DimOverflow) in
-          try Dim.product(Dim.difference(size, 1), Dim.difference(size, target))
-        }
-        try requireEqual(product, 0, "C3", .operand(0), message())
-      }
+      try requireRepeats(
+        size, target, "C3", .operand(0),
+        "axis \(index) of `x` is \(text(size)), axis \(axis) of the result \(text(target))")
     }
   }
 
@@ -123,14 +112,32 @@ extension TypeInference {
 }
 
 extension TypeInference {
+  /// `size` is `target`, or 1 and is repeated.
+  func requireRepeats(
+    _ size: Dim, _ target: Dim, _ constraint: String, _ subject: RuleSubject, _ detail: @autoclosure () -> String
+  ) throws(InferenceError) {
+    if size == 1 || size == target { return }
+    switch symbols.equal(size, 1) {
+    case .yes: return
+    case .no: try requireEqual(size, target, constraint, subject, detail())
+    case .unknown where symbols.equal(size, target) == .yes: return
+    case .unknown:
+      // (size − 1) · (size − target) = 0
+      let product = try sized { () throws(DimOverflow) in
+        try Dim.product(Dim.difference(size, 1), Dim.difference(size, target))
+      }
+      try requireEqual(product, 0, constraint, subject, detail())
+    }
+  }
+
   /// An attribute with one entry for each of `count` axes; the empty list stands for the default.
   func perAxis(
-    _ name: String, count: Int, default value: Int, _ constraint: String, of owner: OpCode? = nil
+    _ name: String, count: Int, default value: Int, _ constraint: String
   ) throws(InferenceError) -> [Int] {
     let list = ints(name)
     if list.isEmpty { return Array(repeating: value, count: count) }
     try require(
-      list.count == count, constraint, .attribute(name), of: owner, "\(list.count) entries for \(count) axes")
+      list.count == count, constraint, .attribute(name), "\(list.count) entries for \(count) axes")
     return list
   }
 

@@ -32,14 +32,14 @@ extension TypeInference {
     let isSpatial = info.code != .reduceWindow
     try require(
       window.count >= 1 && (isSpatial ? window.count == x.rank - 2 : window.count <= x.rank), "C1",
-      .attribute("window"), of: .reduceWindow, "\(window.count) entries for rank \(x.rank)")
+      .attribute("window"), "\(window.count) entries for rank \(x.rank)")
     let axes = Array((x.rank - window.count)..<x.rank)
     let sizes = window.map { Dim.constant($0) }
-    let sliding = try sliding(axes.count, "C2", "C3", of: .reduceWindow)
-    try require(window.allSatisfy { $0 > 0 }, "C3", .attribute("window"), of: .reduceWindow, "it is \(window)")
+    let sliding = try sliding(axes.count, "C2", "C3")
+    try require(window.allSatisfy { $0 > 0 }, "C3", .attribute("window"), "it is \(window)")
     var shape = x.dims
     for (index, axis) in axes.enumerated() {
-      shape[axis] = try windows(x.dims[axis], sizes[index], sliding, index, "C4", of: .reduceWindow)
+      shape[axis] = try windows(x.dims[axis], sizes[index], sliding, index, "C4")
     }
     return [x.with(dims: shape)]
   }
@@ -63,26 +63,26 @@ struct Sliding {
 extension TypeInference {
   /// Reads `strides`, `dilations` and `pads` for `count` axes.
   func sliding(
-    _ count: Int, _ lengths: String, _ signs: String, of owner: OpCode
+    _ count: Int, _ lengths: String, _ signs: String
   ) throws(InferenceError) -> Sliding {
-    let strides = try perAxis("strides", count: count, default: 1, lengths, of: owner)
-    let dilations = try perAxis("dilations", count: count, default: 1, lengths, of: owner)
+    let strides = try perAxis("strides", count: count, default: 1, lengths)
+    let dilations = try perAxis("dilations", count: count, default: 1, lengths)
     let given = ints("pads")
     try require(
-      given.isEmpty || given.count == 2 * count, lengths, .attribute("pads"), of: owner,
+      given.isEmpty || given.count == 2 * count, lengths, .attribute("pads"),
       "\(given.count) pads for \(count) axes")
     let pads = given.isEmpty ? Array(repeating: 0, count: 2 * count) : given
-    try require(strides.allSatisfy { $0 > 0 }, signs, .attribute("strides"), of: owner, "strides are \(strides)")
+    try require(strides.allSatisfy { $0 > 0 }, signs, .attribute("strides"), "strides are \(strides)")
     try require(
-      dilations.allSatisfy { $0 > 0 }, signs, .attribute("dilations"), of: owner, "dilations are \(dilations)")
-    try require(pads.allSatisfy { $0 >= 0 }, signs, .attribute("pads"), of: owner, "pads are \(pads)")
+      dilations.allSatisfy { $0 > 0 }, signs, .attribute("dilations"), "dilations are \(dilations)")
+    try require(pads.allSatisfy { $0 >= 0 }, signs, .attribute("pads"), "pads are \(pads)")
     return Sliding(
       strides: strides, dilations: dilations, before: Array(pads[..<count]), after: Array(pads[count...]))
   }
 
   /// The number of places a window takes along an axis: ⌊(padded − dilated window) / stride⌋ + 1.
   func windows(
-    _ size: Dim, _ window: Dim, _ sliding: Sliding, _ index: Int, _ constraint: String, of owner: OpCode
+    _ size: Dim, _ window: Dim, _ sliding: Sliding, _ index: Int, _ constraint: String
   ) throws(InferenceError) -> Dim {
     let padded = try sized { () throws(DimOverflow) in
       try Dim.sum(Dim.sum(size, .constant(sliding.before[index])), .constant(sliding.after[index]))
@@ -91,7 +91,7 @@ extension TypeInference {
       try Dim.sum(Dim.product(.constant(sliding.dilations[index]), Dim.difference(window, 1)), 1)
     }
     try requireAtMost(
-      reach, padded, constraint, .operand(0), of: owner, "a window of \(text(reach)) on \(text(padded)) elements")
+      reach, padded, constraint, .operand(0), "a window of \(text(reach)) on \(text(padded)) elements")
     return try sized { () throws(DimOverflow) in
       try Dim.sum(Dim.floordiv(Dim.difference(padded, reach), .constant(sliding.strides[index])), 1)
     }

@@ -66,6 +66,8 @@ extension TypeInference {
     .scatterElements: { (use) throws(InferenceError) in try use.scatterElementsRules() },
     .dynamicUpdateSlice: { (use) throws(InferenceError) in try use.dynamicUpdateSliceRules() },
     // composite
+    .layerNorm: { (use) throws(InferenceError) in try use.normRules() },
+    .rmsNorm: { (use) throws(InferenceError) in try use.normRules() },
     .groupNorm: { (use) throws(InferenceError) in try use.groupNormRules() },
     .attention: { (use) throws(InferenceError) in try use.attentionRules() },
     .rope: { (use) throws(InferenceError) in try use.ropeRules() },

@@ -65,7 +65,9 @@ struct TypeInference {
       var types: [TensorType] = []
       for (index, pattern) in patterns.enumerated() { types.append(try build(pattern, index)) }
       inferred = types
-    case .custom(let function): inferred = try shape(function)
+    case .custom(let function):
+      // Another shape cannot have the operand's layout.
+      inferred = try shape(function).map { TensorType($0.element, $0.dims, form: $0.form) }
     case .stated:
       guard let stated else {
         throw InferenceError("op.stated", "the result types of `\(info.name)` must be stated")
@@ -168,6 +170,16 @@ extension TypeInference {
   func text(_ dim: Dim) -> String { symbols.text(dim) }
   func text(_ dims: [Dim]) -> String { "[\(dims.map { symbols.text($0) }.joined(separator: ", "))]" }
 
+  /// A size of the result that symbols alone do not keep from being negative is guarded.
+  func requireNotNegative(_ size: Dim, _ subject: RuleSubject) throws(InferenceError) {
+    let message = { (symbols: SymbolTable) in "a size of the result would be \(symbols.text(size))" }
+    switch symbols.lessOrEqual(0, size) {
+    case .yes: return
+    case .no: throw InferenceError("dim.negative", message(symbols), at: subject)
+    case .unknown: record(Obligation(.lessOrEqual, 0, size, id: "dim.negative", message: message(symbols)))
+    }
+  }
+
   /// Runs arithmetic on sizes; a result that does not fit is `dim.overflow`.
   func sized<Value>(_ body: () throws(DimOverflow) -> Value) throws(InferenceError) -> Value {
     do {
@@ -177,62 +189,56 @@ extension TypeInference {
     }
   }
 
-  /// The id of a constraint. A composite that shares another op's shape rule cites that op where it
-  /// has no constraint of that number itself.
-  func id(_ constraint: String, of owner: OpCode? = nil) -> String {
-    if let owner, !info.constraints.contains(where: { $0.id == constraint }) { return "\(owner.name).\(constraint)" }
-    return "\(info.name).\(constraint)"
-  }
-
+  /// - Parameter constraint: one that the declaration has; the message opens with what it says.
   func violation(
-    _ constraint: String, _ subject: RuleSubject = .op, of owner: OpCode? = nil, related: [Int] = [],
-    _ detail: String
+    _ constraint: String, _ subject: RuleSubject = .op, related: [Int] = [], _ detail: String
   ) -> InferenceError {
-    let rules = info.constraints + (owner?.info.constraints ?? [])
-    let text = rules.first { $0.id == constraint }.map { "\($0.text): " } ?? ""
-    return InferenceError(id(constraint, of: owner), text + detail, at: subject, related: related)
+    guard let rule = info.constraints.first(where: { $0.id == constraint }) else {
+      preconditionFailure("`\(info.name)` has no constraint \(constraint)")
+    }
+    return InferenceError("\(info.name).\(constraint)", "\(rule.text): \(detail)", at: subject, related: related)
   }
 
   func require(
-    _ condition: Bool, _ constraint: String, _ subject: RuleSubject = .op, of owner: OpCode? = nil,
+    _ condition: Bool, _ constraint: String, _ subject: RuleSubject = .op,
     _ detail: @autoclosure () -> String
   ) throws(InferenceError) {
-    if !condition { throw violation(constraint, subject, of: owner, detail()) }
+    if !condition { throw violation(constraint, subject, detail()) }
   }
 
   func requireEqual(
-    _ a: Dim, _ b: Dim, _ constraint: String, _ subject: RuleSubject = .op, of owner: OpCode? = nil,
+    _ a: Dim, _ b: Dim, _ constraint: String, _ subject: RuleSubject = .op,
     _ detail: @autoclosure () -> String
   ) throws(InferenceError) {
-    try require(symbols.equal(a, b), .equal, a, b, constraint, subject, owner, detail)
+    try require(symbols.equal(a, b), .equal, a, b, constraint, subject, detail)
   }
 
   func requireAtMost(
-    _ a: Dim, _ b: Dim, _ constraint: String, _ subject: RuleSubject = .op, of owner: OpCode? = nil,
+    _ a: Dim, _ b: Dim, _ constraint: String, _ subject: RuleSubject = .op,
     _ detail: @autoclosure () -> String
   ) throws(InferenceError) {
-    try require(symbols.lessOrEqual(a, b), .lessOrEqual, a, b, constraint, subject, owner, detail)
+    try require(symbols.lessOrEqual(a, b), .lessOrEqual, a, b, constraint, subject, detail)
   }
 
   /// `divisor` is positive and divides `dividend`.
   func requireDivides(
-    _ divisor: Dim, _ dividend: Dim, _ constraint: String, _ subject: RuleSubject = .op, of owner: OpCode? = nil,
+    _ divisor: Dim, _ dividend: Dim, _ constraint: String, _ subject: RuleSubject = .op,
     _ detail: @autoclosure () -> String
   ) throws(InferenceError) {
-    try requireAtMost(1, divisor, constraint, subject, of: owner, detail())
+    try requireAtMost(1, divisor, constraint, subject, detail())
     let rest = try sized { () throws(DimOverflow) in try Dim.mod(dividend, divisor) }
-    try requireEqual(rest, 0, constraint, subject, of: owner, detail())
+    try requireEqual(rest, 0, constraint, subject, detail())
   }
 
   private func require(
     _ answer: Trilean, _ relation: Obligation.Relation, _ a: Dim, _ b: Dim, _ constraint: String,
-    _ subject: RuleSubject, _ owner: OpCode?, _ detail: () -> String
+    _ subject: RuleSubject, _ detail: () -> String
   ) throws(InferenceError) {
     switch answer {
     case .yes: return
-    case .no: throw violation(constraint, subject, of: owner, detail())
+    case .no: throw violation(constraint, subject, detail())
     case .unknown:
-      let failed = violation(constraint, subject, of: owner, detail())
+      let failed = violation(constraint, subject, detail())
       record(Obligation(relation, a, b, id: failed.id, message: failed.message))
     }
   }

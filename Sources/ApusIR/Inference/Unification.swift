@@ -21,6 +21,9 @@ extension TypeInference {
       // The form is open where no operand fixes it, and a constant of `loops` is a buffer or a register.
       if form == nil, pattern.form == nil, stated[index].form == .buffer { form = .buffer }
       try unify(pattern, stated[index], .result(index))
+      if stated[index].form == .tensor {
+        for size in stated[index].dims { try requireNotNegative(size, .result(index)) }
+      }
     }
     let element: ElementType
     switch pattern.element {

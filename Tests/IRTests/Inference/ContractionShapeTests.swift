@@ -35,7 +35,7 @@ struct ContractionShapeTests {
     #expect(conv(image, "f32[6, 4, 3, 3]", ["pads": [0, 0, 0, -1]]) == "conv.C5")
     #expect(conv(image, "f32[6, 4, 9, 3]") == "conv.C6")
     #expect(conv(image, "f32[6, 4, 5, 3]", ["dilations": [2, 1]]) == "conv.C6")
-    #expect(conv(image, "f32[6, 4, 0, 3]") == "conv.C6")
+    #expect(conv(image, "f32[6, 4, 0, 3]") == "conv.C7")
     #expect(conv("s8[1, 4, 8]", "u8[6, 4, 9]", code: .convInteger) == "conv_integer.C6")
     #expect(conv("f32[1, 0, 8]", "f32[6, \(Int.max), 1]", groups: 2) == "dim.overflow")
   }
@@ -85,6 +85,10 @@ struct ContractionShapeTests {
     #expect(inferred(.resize, ["f32[1, 3, 4, 4]"], [("sizes", .dims([8]))]) == "resize.C1")
     #expect(
       inferred(.resize, ["f32[1, 3, 4, 4]"], [("sizes", .dims([8, 8])), ("scales", .floats([2]))]) == "resize.C1")
+    #expect(inferred(.resize, ["f32[1, 3, 4]"], [("sizes", .dims([-8]))]) == "resize.C2")
+    var bench = InferenceBench()
+    let size: [(String, Attribute)] = [("axis", .int(0)), ("size", .dims([bench.dim("N - 4")]))]
+    #expect(bench.results(.resizeAxis, ["f32[3]"], size) == "f32[N - 4] | 0 <= N - 4")
   }
 
   @Test func groups() {
@@ -93,6 +97,31 @@ struct ContractionShapeTests {
     #expect(inferred(.groupNorm, norm, [("groups", .int(4))]) == "group_norm.C1")
     #expect(inferred(.groupNorm, norm, [("groups", .int(0))]) == "group_norm.C1")
     #expect(inferred(.groupNorm, ["f32[2, 6, 4]", "f32[5]", "f32[6]"], [("groups", .int(3))]) == "group_norm.c")
+  }
+
+  /// Operands that the body repeats to the shape of `x`.
+  @Test func norms() {
+    #expect(inferred(.layerNorm, ["f32[2, 8]", "f32[8]", "f32[1]"]) == "f32[2, 8]")
+    #expect(inferred(.layerNorm, ["f32[2, 8]", "f32[]", "f32[2, 1]"]) == "f32[2, 8]")
+    #expect(inferred(.layerNorm, ["f32[2, 8]"]) == "f32[2, 8]")
+    #expect(inferred(.layerNorm, ["f32[2, 8]", "f32[7]"]) == "layer_norm.C1")
+    #expect(inferred(.layerNorm, ["f32[2, 8]", "f32[8]", "f32[1, 1, 1]"]) == "layer_norm.C1")
+    #expect(inferred(.layerNorm, ["f32[2, 8]", "f64[8]"]) == "type.mismatch")
+    #expect(inferred(.rmsNorm, ["f32[2, 8]", "f32[3, 8]"]) == "rms_norm.C1")
+    var bench = InferenceBench(["H": 2...64, "N": 0...9])
+    #expect(bench.results(.rmsNorm, ["f32[2, H]", "f32[8]"]) == "f32[2, H] | 8 = H")
+    #expect(bench.results(.rmsNorm, ["f32[2, 8]", "f32[N]"]) == "f32[2, 8] | N*N + 8 - 9*N = 0")
+    #expect(bench.results(.rmsNorm, ["f32[2, H]", "f32[H]"]) == "f32[2, H]")
+  }
+
+  @Test func masks() {
+    let (q, k) = ("f32[2, 6, 4, 8]", "f32[2, 3, 7, 8]")
+    for mask in ["f32[4, 7]", "f32[7]", "f32[]", "f32[1, 7]", "f32[2, 1, 4, 1]", "f32[6, 1, 1]"] {
+      #expect(inferred(.attention, [q, k, k, mask]) == q)
+    }
+    for mask in ["f32[4, 8]", "f32[4]", "f32[3, 1, 1]", "f32[1, 2, 6, 4, 7]", "f32[0]"] {
+      #expect(inferred(.attention, [q, k, k, mask]) == "attention.C2")
+    }
   }
 
   @Test func attentionAndRope() {

@@ -121,6 +121,19 @@ struct MovementShapeTests {
     #expect(bench.results(.broadcast, ["f32[B]"], axes, stated: ["f32[4]"]) == "f32[4] | B*B + 4 - 5*B = 0")
   }
 
+  /// The layout is of the operand's axes: results of another shape are row-major, unless they say otherwise.
+  @Test func layouts() throws {
+    var bench = InferenceBench()
+    let x = bench.type("f32[8, 3, 4]{0/4, 1, 2, 0%4}")
+    for (code, name) in [(OpCode.transpose, "perm"), (.reduceSum, "axes")] {
+      let found = try infer(
+        code, operands: [x], attributes: [NamedAttribute(name, .ints([2, 0, 1]))], symbols: &bench.symbols)
+      #expect(found.results[0].layout == nil)
+    }
+    let kept = try infer(.exp, operands: [x], attributes: [], stated: [x], symbols: &bench.symbols)
+    #expect(kept.results[0].layout == x.layout)
+  }
+
   @Test func reshape() {
     #expect(inferred(.reshape, ["f32[2, 3]"], stated: ["f32[6]"]) == "f32[6]")
     #expect(inferred(.reshape, ["f32[2, 0]"], stated: ["f32[0, 7, 9]"]) == "f32[0, 7, 9]")
@@ -128,6 +141,11 @@ struct MovementShapeTests {
     #expect(inferred(.reshape, ["f32[2, 3]"], stated: ["f32[7]"]) == "reshape.C1")
     #expect(inferred(.reshape, ["f32[2, 3]"], stated: ["f64[6]"]) == "type.mismatch")
     #expect(inferred(.reshape, ["f32[2, 3]"], stated: ["f32[-2, -3]"]) == "dim.negative")
+    // What is stated may be negative for some sizes; what is inferred may not.
+    var open = InferenceBench()
+    let axes: [(String, Attribute)] = [("axes", .ints([]))]
+    #expect(open.results(.broadcast, ["f32[]"], axes, stated: ["f32[N - 4]"]) == "f32[N - 4] | 0 <= N - 4")
+    #expect(open.results(.exp, ["f32[N - 4]"]) == "f32[N - 4]")
     #expect(inferred(.reshape, ["f32[6]"]) == "op.stated")
     let half = 1 << 32
     #expect(inferred(.reshape, ["f32[6]"], stated: ["f32[\(half), \(half)]"]) == "dim.overflow")
