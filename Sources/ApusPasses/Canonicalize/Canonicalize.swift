@@ -10,9 +10,11 @@ import ApusIR
 /// Every rule keeps every bit of every result, but for the payload and sign of a NaN: x + 0 stays,
 /// because −0 + 0 is 0, while x + −0 goes. `fast-math` adds rules for people to whom −0, NaN, ∞ and
 /// the last bits do not matter. The rules are rows: `algebra` in text, the others as functions.
+/// Runs before kernels are formed: some rules make what a kernel's body must not hold.
 public let canonicalize = RewritePass(
   "canonicalize", "brings ops into their plainest form",
   parameters: [PassParameter("fast-math", "also apply rules that change -0, NaN or rounding", default: .bool(false))],
+  phases: [.graph],
   roots: { Canonicalization.isRoot($0) }
 ) { f, op, arguments in
   if f.isTriviallyDead(op) {

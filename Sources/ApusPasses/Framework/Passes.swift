@@ -2,6 +2,7 @@
 public enum Passes {
   public static let all: [any Pass] = [
     inlineCalls, decomposeComposites, canonicalize, foldConstants, eliminateCommonSubexpressions, eliminateDeadCode,
+    formKernels, fuseElementwise, fuseEpilogues, fuseReductions, fusePrologues, fuseOutputs,
   ]
 
   public static func find(_ name: String) -> (any Pass)? { all.first { $0.name == name } }
@@ -14,11 +15,23 @@ public enum Passes {
     canonicalize, foldConstants, eliminateCommonSubexpressions, canonicalize, eliminateDeadCode,
   ])
 
+  /// From `graph` to `fused`: a kernel for each op, then larger ones.
+  ///
+  /// Contractions take in what follows them before reductions may, which would compute it once for each
+  /// sweep; what is left goes to the kernels that read it.
+  public static let fuse = Pipeline([
+    formKernels, fuseElementwise, fuseEpilogues, fuseReductions, fusePrologues, fuseOutputs,
+    eliminateCommonSubexpressions, eliminateDeadCode,
+  ])
+
+  /// From any graph to the plainest that can be lowered: a kernel for each op.
+  public static let plain = prepare + Pipeline([formKernels])
+
   /// What a model goes through unless asked otherwise.
-  public static let standard = prepare + simplify
+  public static let standard = prepare + simplify + fuse
 
   /// Pipelines that `--passes` takes by name.
   public static let pipelines: [String: Pipeline] = [
-    "prepare": prepare, "simplify": simplify, "standard": standard,
+    "prepare": prepare, "simplify": simplify, "fuse": fuse, "plain": plain, "standard": standard,
   ]
 }
