@@ -71,7 +71,7 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "Apus", "ApusCompiler", "ApusSupport",
+        "Apus", "ApusCompiler", "ApusIR", "ApusTarget", "ApusSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "SpecGen", dependencies: ["ApusSpec", "ApusSupport"]),
@@ -96,7 +96,7 @@ let package = Package(
     tests(
       "CompilerTests",
       ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
-    tests("CommandTests", ["ApusSupport"]),
+    tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
     tests("FileTests", ["ApusGraph", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR", "ApusTensor"]),
   ]

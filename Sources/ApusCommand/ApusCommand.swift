@@ -1,1 +1,26 @@
-@main struct ApusCommand { static func main() {} }
+import ArgumentParser
+import Foundation
+
+/// The command `apus`.
+struct ApusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apus",
+    abstract: "A tensor compiler and JIT for CPUs.",
+    discussion: "A MODEL is a .apus graph file or a .ir file.",
+    subcommands: [
+      RunCommand.self, CheckCommand.self, OptCommand.self, BenchCommand.self, TypesCommand.self, OpsCommand.self,
+      DoctorCommand.self, ListKnobsCommand.self,
+    ])
+}
+
+@main enum Main {
+  static func main() {
+    CrashReport.install()
+    do {
+      var command = try ApusCommand.parseAsRoot()
+      try command.run()
+    } catch {
+      exit(ExitStatus.report(error).rawValue)
+    }
+  }
+}

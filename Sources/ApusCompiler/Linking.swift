@@ -59,17 +59,8 @@ extension LoopsModule {
   private func description(of host: Function, sites: [FailureSite], operations: [CustomOperation])
     -> Executable.Description
   {
-    func signature(_ type: TensorType, _ name: String?, _ fallback: String) -> TensorSignature {
-      TensorSignature(
-        name ?? fallback, type.element,
-        type.dims.map { dim in dim.constantValue.map { .fixed($0) } ?? .symbolic(host.symbols.text(dim)) })
-    }
-    let inputs = host.parameters.prefix(inputCount).enumerated().map { index, value in
-      signature(host.type(of: value), host.name(of: value), "input_\(index)")
-    }
-    let outputs = host.resultTypes.enumerated().map { index, type in
-      signature(type, index < host.resultNames.count ? host.resultNames[index] : nil, "output_\(index)")
-    }
+    let inputs = Array(host.inputSignatures.prefix(inputCount))
+    let outputs = host.outputSignatures
     let results = host.resultTypes
     let arena = arenaBytes
     return Executable.Description(

@@ -22,5 +22,10 @@ public struct Timing: Sendable {
     return try body()
   }
 
+  /// Notes what was measured elsewhere.
+  public mutating func add(_ phase: String, _ duration: Duration) {
+    entries.append(Entry(phase: phase, duration: duration))
+  }
+
   public var total: Duration { entries.reduce(.zero) { $0 + $1.duration } }
 }

@@ -1,0 +1,47 @@
+import ApusSupport
+import ApusTarget
+
+/// What can be set without a flag: the environment, and the defaults behind it.
+struct Knobs {
+  /// A knob as it stands.
+  struct Knob {
+    var name: String
+    var summary: String
+    var value: String
+    /// `APUS_THREADS`, `default`, …
+    var source: String
+  }
+
+  let environment: [String: String]
+
+  init(_ environment: [String: String]) { self.environment = environment }
+
+  /// Throws `environment.memory` for a value that is no number of bytes.
+  func memoryLimit() throws(DiagnosticError) -> Int? {
+    guard let text = environment["APUS_MAX_MEMORY"] else { return nil }
+    guard let count = ByteCount(argument: text) else {
+      throw DiagnosticError(
+        id: "environment.memory", "APUS_MAX_MEMORY is '\(text)', no number of bytes", hint: "write 64m, 2g or 4096")
+    }
+    return count.bytes
+  }
+
+  /// Throws as ``memoryLimit()`` does.
+  func list() throws(DiagnosticError) -> [Knob] {
+    let machine = Machine.host(environment: environment)
+    let request = machine.requestedThreads != nil
+    let variable = environment["APUS_THREADS"] != nil ? "APUS_THREADS" : "OMP_NUM_THREADS"
+    let limit = try memoryLimit()
+    return [
+      Knob(
+        name: "threads", summary: "threads of a run (--threads, APUS_THREADS, OMP_NUM_THREADS)",
+        value: "\(machine.availableThreads)", source: request ? variable : "default"),
+      Knob(
+        name: "max-memory", summary: "bytes of outputs and intermediate values of a run (--max-memory, APUS_MAX_MEMORY)",
+        value: "\(limit ?? machine.usableMemoryBytes)", source: limit == nil ? "default" : "APUS_MAX_MEMORY"),
+      Knob(
+        name: "color", summary: "colour on a terminal (NO_COLOR)", value: "\((environment["NO_COLOR"] ?? "").isEmpty)",
+        source: environment["NO_COLOR"] == nil ? "default" : "NO_COLOR"),
+    ]
+  }
+}

@@ -1,0 +1,59 @@
+import Apus
+import ApusCompiler
+import ApusSupport
+import ApusTarget
+import ArgumentParser
+import Foundation
+
+/// Which model, and which function of it.
+struct ModelArguments: ParsableArguments {
+  @Argument(help: "A .apus or .ir file.", completion: .file(extensions: ["apus", "ir"]))
+  var model: String
+
+  @Option(help: ArgumentHelp("The function that runs (default: the first that no other calls).", valueName: "name"))
+  var function: String?
+}
+
+/// How it is compiled and run.
+struct ExecutionOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Threads of a run (default: what the machine and its limits offer).", valueName: "n"))
+  var threads: Int?
+
+  @Option(help: ArgumentHelp("What a run may use for outputs and intermediate values: 64m, 2g, bytes.", valueName: "size"))
+  var maxMemory: ByteCount?
+
+  @Flag(help: "Also rewrite where that changes -0, NaN or rounding.")
+  var fastMath = false
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
+  }
+
+  /// The options of the compiler: flags, then the environment, then what the machine says.
+  func compilerOptions(function: String?) throws -> CompilerOptions {
+    let environment = ProcessInfo.processInfo.environment
+    let knobs = Knobs(environment)
+    var diagnostics = Diagnostics()
+    let machine = Machine.host(environment: environment, diagnostics: &diagnostics)
+    for diagnostic in diagnostics.list { Console.show(diagnostic) }
+    var options = CompilerOptions(
+      machine: machine, threads: threads, function: function, memoryLimit: try maxMemory?.bytes ?? knobs.memoryLimit())
+    if fastMath { options.allowFastMath() }
+    return options
+  }
+}
+
+/// A number of bytes with an optional unit: `64m`, `2g`, `4096`.
+struct ByteCount: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let text = argument.lowercased()
+    let units = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40]
+    let unit = text.last.flatMap { units[String($0)] }
+    guard let number = Int(unit == nil ? text[...] : text.dropLast()), number > 0 else { return nil }
+    let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1)
+    guard !overflow else { return nil }
+    self.bytes = bytes
+  }
+}

@@ -1,0 +1,72 @@
+import Apus
+import ApusCompiler
+import ApusSupport
+import ArgumentParser
+import Foundation
+
+/// Where the outputs of a run go, and what they are compared with.
+struct OutputOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Write an output: NAME=y.npy.", valueName: "name=path"))
+  var output: [NamedText] = []
+
+  @Option(help: ArgumentHelp("Write all outputs: a .npz or .safetensors, or a folder for NAME.npy.", valueName: "path"))
+  var outputs: String?
+
+  @Option(help: ArgumentHelp("Compare an output: NAME=ref.npy or NAME=ref.npz:ARRAY.", valueName: "name=path"))
+  var expect: [NamedText] = []
+
+  @Option(help: ArgumentHelp("Relative tolerance of --expect.", valueName: "x"))
+  var rtol = 1e-5
+
+  @Option(help: ArgumentHelp("Absolute tolerance of --expect.", valueName: "x"))
+  var atol = 1e-5
+
+  func validate() throws {
+    if !(rtol >= 0) || !(atol >= 0) { throw ValidationError("a tolerance is not negative") }
+  }
+
+  /// Refuses names that no output has, before anything runs. Throws `output.unknown`.
+  func check(_ model: Model) throws(DiagnosticError) {
+    let names = model.outputs.map(\.name)
+    let unknown = (output + expect).map(\.name).filter { !names.contains($0) }
+    guard unknown.isEmpty else {
+      throw DiagnosticError(
+        unknown.map {
+          Diagnostic(
+            id: "output.unknown", "'\(model.name)' has no output '\($0)'",
+            hint: "its outputs are \(names.map { "'\($0)'" }.joined(separator: ", "))")
+        })
+    }
+  }
+
+  /// Throws what the writers of the files throw.
+  func write(_ results: [(name: String, tensor: Tensor)]) throws {
+    for entry in output {
+      guard let result = results.first(where: { $0.name == entry.name }) else { continue }
+      try TensorFile.write([result], path: entry.text)
+    }
+    guard let outputs else { return }
+    let isFile = outputs.hasSuffix(".npz") || outputs.hasSuffix(".safetensors") || outputs.hasSuffix(".npy")
+    if isFile { return try TensorFile.write(results, path: outputs) }
+    do {
+      try FileManager.default.createDirectory(atPath: outputs, withIntermediateDirectories: true)
+    } catch {
+      throw DiagnosticError(id: "file.unwritable", "this folder cannot be made", at: .file(outputs))
+    }
+    for result in results { try TensorFile.write([result], path: outputs + "/\(result.name).npy") }
+  }
+
+  /// What differs from `--expect`. Throws what the readers of the files throw.
+  func mismatches(_ results: [(name: String, tensor: Tensor)], byteLimit: Int) throws -> [Diagnostic] {
+    var found: [Diagnostic] = []
+    for entry in expect {
+      guard let result = results.first(where: { $0.name == entry.name }) else { continue }
+      let expected = try InputText.tensor(entry, byteLimit: byteLimit)
+      let comparison = TensorComparison(result.tensor, expected, relative: rtol, absolute: atol)
+      if let message = comparison.message {
+        found.append(Diagnostic(id: "output.mismatch", "output '\(entry.name)': \(message)", at: .file(entry.text)))
+      }
+    }
+    return found
+  }
+}

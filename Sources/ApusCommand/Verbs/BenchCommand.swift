@@ -1,0 +1,112 @@
+import Apus
+import ApusCompiler
+import ApusIR
+import ApusSupport
+import ApusTarget
+import ArgumentParser
+import Foundation
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Compile a model and time its runs.",
+    discussion: "Without --inputs the inputs are random; sizes that the model leaves open are those of --batch, or small.")
+
+  @OptionGroup var model: ModelArguments
+  @OptionGroup var inputs: InputOptions
+  @OptionGroup var execution: ExecutionOptions
+
+  @Option(help: ArgumentHelp("Runs before the timed ones.", valueName: "n"))
+  var warmup = 3
+
+  @Option(help: ArgumentHelp("Timed runs (default: as many as fit in --duration).", valueName: "n"))
+  var iterations: Int?
+
+  @Option(help: ArgumentHelp("Seconds to spend on timed runs.", valueName: "s"))
+  var duration = 1.0
+
+  @Option(help: ArgumentHelp("The size of the first axis of random inputs where it is open.", valueName: "n"))
+  var batch: Int?
+
+  @Option(help: ArgumentHelp("Write the outputs of the last run: a .npz or .safetensors.", valueName: "path"))
+  var outputs: String?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if warmup < 0 { throw ValidationError("--warmup is not negative") }
+    if let iterations, iterations < 1 { throw ValidationError("--iterations is at least 1") }
+    if !(duration > 0 && duration <= 3600) { throw ValidationError("--duration is more than 0 and at most 3600 seconds") }
+    if let batch, batch < 1 { throw ValidationError("--batch is at least 1") }
+  }
+
+  func run() throws {
+    let start = ContinuousClock.now
+    var progress = Progress(steps: 3, isQuiet: json)
+    let options = try execution.compilerOptions(function: model.function)
+    let module = try progress.step("read") { try ModelFile.load(path: model.model) }
+    var timing = Timing()
+    let runnable = try progress.step("compile") {
+      try timing.measure("compile") { Model(try Compiler(options).compile(module)) }
+    }
+    let function = try module.functions(named: runnable.name)[0]
+    let tensors = try tensors(for: runnable, function, options)
+    _ = try runnable.run(tensors)
+    let first = ContinuousClock.now - start
+    let benchmark = try progress.step("run") {
+      try Benchmark(
+        runnable, tensors, .init(warmup: warmup, iterations: iterations, duration: .seconds(duration)))
+    }
+    if let outputs {
+      try TensorFile.write(zip(runnable.outputs.map(\.name), benchmark.outputs).map { ($0, $1) }, path: outputs)
+    }
+    let members = try figures(runnable, function, tensors, benchmark, first: first, compile: timing.total, options)
+    if json {
+      printJSON(members + [("machine", .object(MachineFacts.members(options.machine)))])
+    } else {
+      for (name, value) in members { print("\(name): \(value.text)") }
+    }
+  }
+
+  private func tensors(for runnable: Model, _ function: Function, _ options: CompilerOptions) throws -> [Tensor] {
+    if inputs.inputs != nil || !inputs.input.isEmpty {
+      return try inputs.tensors(for: runnable, byteLimit: options.memoryBytes)
+    }
+    var sizes: [String: Int] = [:]
+    for parameter in function.parameters {
+      guard let batch, let symbol = function.type(of: parameter).dims.first?.symbolID else { continue }
+      sizes[function.symbols[symbol].name] = batch
+    }
+    var random = RandomInputs(seed: 1)
+    return try random.inputs(of: function, sizes: sizes)
+  }
+
+  private func figures(
+    _ runnable: Model, _ function: Function, _ tensors: [Tensor], _ benchmark: Benchmark, first: Duration,
+    compile: Duration, _ options: CompilerOptions
+  ) throws -> [(String, JSONValue)] {
+    func milliseconds(_ duration: Duration) -> JSONValue { .number(duration.milliseconds.rounded(to: 5)) }
+    let median = benchmark.quantile(0.5)
+    var members: [(String, JSONValue)] = [
+      ("model", .string(model.model)), ("function", .string(runnable.name)),
+      ("threads", .int(options.threadCount)), ("iterations", .int(benchmark.count)),
+      ("min_ms", milliseconds(benchmark.minimum)), ("median_ms", milliseconds(median)),
+      ("p90_ms", milliseconds(benchmark.quantile(0.9))), ("p99_ms", milliseconds(benchmark.quantile(0.99))),
+      ("runs_per_s", .number((1 / max(median.seconds, 1e-12)).rounded(to: 2))),
+      ("first_result_s", .number(first.seconds.rounded(to: 5))), ("cache", .string("none")),
+      ("compile_ms", milliseconds(compile)),
+      ("arena_bytes", .int(runnable.compiled?.loops.arenaBytes ?? 0)),
+      ("peak_rss_mb", .number(peakResidentMegabytes.rounded(to: 1))),
+    ]
+    let work = try WorkEstimate(runnable.compiled?.host ?? function, inputs: tensors)
+    members.append(("gflop_per_s", .number((work.operations / max(median.seconds, 1e-12) * 1e-9).rounded(to: 3))))
+    members.append(("gb_per_s", .number((work.bytes / max(median.seconds, 1e-12) * 1e-9).rounded(to: 3))))
+    return members
+  }
+
+  private var peakResidentMegabytes: Double {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Double(usage.ru_maxrss) / 1024  // Linux counts in KiB
+  }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Foundation
+
+struct ListKnobsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list-knobs", abstract: "Print every knob, its value, and where that comes from.")
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    let knobs = try Knobs(ProcessInfo.processInfo.environment).list()
+    guard json else {
+      for knob in knobs { print("\(knob.name)\t\(knob.value)\t\(knob.source)\t\(knob.summary)") }
+      return
+    }
+    printJSON([
+      (
+        "knobs",
+        .list(
+          knobs.map {
+            .object([
+              ("name", .string($0.name)), ("value", .string($0.value)), ("source", .string($0.source)),
+              ("summary", .string($0.summary)),
+            ])
+          })
+      )
+    ])
+  }
+}

@@ -1,0 +1,95 @@
+import ApusCompiler
+import ApusIR
+import ApusSupport
+import ApusTarget
+import ArgumentParser
+import Foundation
+
+struct OptCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "opt", abstract: "Read IR, run passes, print IR.",
+    discussion: "The passes:\n" + Optimization.listing.map { "  \($0.name): \($0.summary)" }.joined(separator: "\n"))
+
+  @Argument(help: "A .ir or .apus file; `-` reads IR from stdin.")
+  var file: String
+
+  @Option(help: ArgumentHelp("Passes to run: a,b(c=1),d.", valueName: "pipeline"))
+  var passes = ""
+
+  @Option(name: .short, help: ArgumentHelp("Where to write; the default is stdout.", valueName: "path"))
+  var output: String?
+
+  @Option(help: ArgumentHelp("Print the module to stderr after this pass, or after `all`.", valueName: "pass"))
+  var printIRAfter: String?
+
+  @Flag(help: "Print how long each pass took to stderr.")
+  var timing = false
+
+  @Flag(help: "Verify the module after each pass.")
+  var verifyEach = false
+
+  @Flag(help: "Compare what the interpreter computes before and after each pass, on random inputs.")
+  var verifySemantics = false
+
+  @Flag(help: "Take the pieces between lines `// -----` one by one.")
+  var splitInputFile = false
+
+  @Flag(help: "Expect exactly the errors that `// error: id` states on their lines.")
+  var verifyDiagnostics = false
+
+  @Option(help: ArgumentHelp("Then take it to a phase: graph, fused, loops.", valueName: "phase"))
+  var to: PhaseName?
+
+  func run() throws {
+    var optimization = try Optimization(
+      passes: passes, phase: to?.phase, machine: .host(environment: ProcessInfo.processInfo.environment))
+    optimization.verifiesEach = verifyEach
+    optimization.comparesEach = verifySemantics
+    if let printIRAfter { optimization.shown = printIRAfter == "all" ? .all : .after(printIRAfter) }
+    if case .after(let name) = optimization.shown, !Optimization.listing.contains(where: { $0.name == name }) {
+      throw DiagnosticError(id: "passes.unknown", "there is no pass `\(name)`")
+    }
+    var timing = Timing()
+    let input = try OptInput(file: file, isSplit: splitInputFile)
+    var texts: [String] = []
+    var problems: [Diagnostic] = []
+    for piece in input.pieces {
+      do {
+        var module = try piece.module()
+        try optimization.run(on: &module, timing: &timing) { pass, text in
+          Console.note("// ----- after \(pass)\n\(text)")
+        }
+        texts.append(module.text())
+        if verifyDiagnostics { problems += piece.unexpected([]) }
+      } catch let error as DiagnosticError {
+        problems += verifyDiagnostics ? piece.unexpected(error.diagnostics) : error.diagnostics
+      }
+    }
+    if self.timing {
+      for entry in timing.entries { Console.note("\(entry.phase): \(entry.duration.text)") }
+      Console.note("total: \(timing.total.text)")
+    }
+    guard problems.isEmpty else { throw DiagnosticError(problems) }
+    if !verifyDiagnostics { try write(texts.joined(separator: "\n// -----\n")) }
+  }
+
+  private func write(_ text: String) throws {
+    guard let output, output != "-" else { return print(text, terminator: "") }
+    do {
+      try text.write(toFile: output, atomically: true, encoding: .utf8)
+    } catch {
+      throw DiagnosticError(id: "file.unwritable", "this file cannot be written", at: .file(output))
+    }
+  }
+}
+
+struct PhaseName: ExpressibleByArgument {
+  let phase: Phase
+
+  init?(argument: String) {
+    guard let phase = Phase(rawValue: argument) else { return nil }
+    self.phase = phase
+  }
+
+  static var allValueStrings: [String] { Phase.allCases.map(\.rawValue) }
+}

@@ -1,0 +1,47 @@
+import ApusPasses
+import ApusRuntime
+import ApusTarget
+
+/// What a compilation may be told. The defaults suit this process on this machine.
+public struct CompilerOptions: Sendable {
+  /// The machine to compile for: this one, or less of it.
+  public var machine: Machine
+  /// Threads that a run may use; `nil` is what the machine and its limits offer.
+  public var threads: Int?
+  /// The function that runs; `nil` is the module's first.
+  public var function: String?
+  /// What the module goes through before it is lowered. Its result must be in phase `fused`.
+  public var passes: Pipeline
+  /// Bytes that one run may use for outputs and intermediate values; `nil` is what the machine has.
+  public var memoryLimit: Int?
+  /// What `custom_call` finds by name.
+  public var operations: CustomOperations
+
+  public init(
+    machine: Machine = .host(), threads: Int? = nil, function: String? = nil, passes: Pipeline = Passes.standard,
+    memoryLimit: Int? = nil, operations: CustomOperations = CustomOperations()
+  ) {
+    self.machine = machine
+    self.threads = threads
+    self.function = function
+    self.passes = passes
+    self.memoryLimit = memoryLimit
+    self.operations = operations
+  }
+
+  /// The threads that a run uses.
+  public var threadCount: Int { max(1, threads ?? machine.availableThreads) }
+
+  /// The bytes that a run may use.
+  public var memoryBytes: Int { memoryLimit ?? machine.usableMemoryBytes }
+
+  /// Also lets the passes rewrite where that changes −0, NaN or rounding.
+  public mutating func allowFastMath() {
+    for index in passes.steps.indices {
+      let pass = passes.steps[index].pass
+      if pass.parameters.contains(where: { $0.name == "fast-math" }) {
+        passes.steps[index] = Pipeline.Step(pass, setting: ["fast-math": .bool(true)])
+      }
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import ApusIR
+import ApusPasses
+import ApusSupport
+import ApusTensor
+
+/// What can be said of a model without compiling it.
+public struct ModelReport: Sendable {
+  /// Memory in bytes, for the largest sizes that the model allows.
+  public struct Memory: Sendable, Hashable {
+    /// Of constants, which stay mapped.
+    public var constants = 0
+    public var inputs = 0
+    /// Of outputs and intermediate values at the worst moment.
+    public var peak = 0
+    /// Symbols without an upper bound, and the size taken for each.
+    public var assumed: [String: Int] = [:]
+
+    public var total: Int {
+      let (sum, overflow) = constants.addingReportingOverflow(inputs)
+      let (all, more) = sum.addingReportingOverflow(peak)
+      return overflow || more ? .max : all
+    }
+  }
+
+  /// The function that runs, as it was read.
+  public let function: Function
+  /// Everything that would stop a compilation or a run.
+  public let problems: [Diagnostic]
+  /// `nil` where problems hide it.
+  public let memory: Memory?
+  public let kernels: Int
+
+  /// Takes the model through the passes and looks for everything that would stop it.
+  ///
+  /// - Parameter sizes: the values of symbols by name; the others have their upper bounds, or 1.
+  /// Throws `function.unknown` or `module.empty`.
+  public init(_ module: Module, _ options: CompilerOptions, sizes: [String: Int] = [:]) throws(DiagnosticError) {
+    let module = try module.reaching(from: options.function)
+    function = module.functions[0]
+    var found = module.verify()
+    found += Self.unregistered(in: module, options)
+    var memory: Memory?
+    var kernels = 0
+    if !found.contains(where: { $0.severity == .error }) {
+      do {
+        var timing = Timing()
+        let host = try Compiler(options).fuse(module, timing: &timing).host
+        kernels = host.allOps().count { host.opcode(of: $0) == .kernel }
+        let estimate = MemoryEstimate(host, sizes: sizes).memory
+        memory = estimate
+        if estimate.peak > options.memoryBytes {
+          found.append(
+            Diagnostic(
+              id: "limit.memory",
+              "a run at the largest sizes takes \(estimate.peak) bytes: the limit is \(options.memoryBytes)"))
+        }
+        // Schedules and loops are made as for a run; only LLVM is left out.
+        _ = try LoopsModule(lowering: host, on: options.machine)
+      } catch let error as DiagnosticError {
+        found += error.diagnostics
+      } catch {
+        found.append(Diagnostic(id: "compile.internal", "\(error)"))
+      }
+    }
+    problems = found
+    self.memory = memory
+    self.kernels = kernels
+  }
+
+  private static func unregistered(in module: Module, _ options: CompilerOptions) -> [Diagnostic] {
+    var found: [Diagnostic] = []
+    var names: Set<String> = []
+    for function in module.functions {
+      for op in function.allOps() where function.opcode(of: op) == .customCall {
+        guard let name = function.string("name", of: op), options.operations[name] == nil, names.insert(name).inserted
+        else { continue }
+        var place = Place.none
+        if case .place(let known) = function.location(of: op) { place = known }
+        found.append(
+          Diagnostic(
+            .unsupported, id: "custom.unregistered", "custom op '\(name)' is not registered", at: place,
+            hint: "a Swift program that imports Apus can register it"))
+      }
+    }
+    return found
+  }
+}
+
+/// The memory of a host function, from when its values are made and last used.
+struct MemoryEstimate {
+  private let host: Function
+  private let values: [SymbolID: Int]
+  private(set) var memory = ModelReport.Memory()
+
+  init(_ host: Function, sizes: [String: Int]) {
+    self.host = host
+    var values: [SymbolID: Int] = [:]
+    for id in host.symbols.ids {
+      let symbol = host.symbols[id]
+      if let size = sizes[symbol.name] ?? symbol.bounds.upper {
+        values[id] = size
+      } else {
+        values[id] = max(symbol.bounds.lower ?? 0, 1)
+        memory.assumed[symbol.name.isEmpty ? "?" : symbol.name] = values[id]
+      }
+    }
+    self.values = values
+    for parameter in host.parameters { memory.inputs = Self.sum(memory.inputs, bytes(parameter)) }
+    memory.peak = peak()
+  }
+
+  private mutating func peak() -> Int {
+    let ops = host.allOps()
+    var last: [ValueID: Int] = [:]
+    for (step, op) in ops.enumerated() {
+      for value in host.operands(of: op) { last[value] = step }
+    }
+    var ends: [Int: [ValueID]] = [:]
+    for (value, step) in last { ends[step, default: []].append(value) }
+    let returned = Set(host.terminator(of: host.entry).map { host.operands(of: $0) } ?? [])
+    var (live, peak) = (0, 0)
+    var counted: Set<ValueID> = []
+    for (step, op) in ops.enumerated() where !isInKernel(op) {
+      for value in host.results(of: op) {
+        if host.opcode(of: op) == .constant {
+          memory.constants = Self.sum(memory.constants, bytes(value))
+        } else if host.opcode(of: op) != .reshape {
+          live = Self.sum(live, bytes(value))
+          counted.insert(value)
+        }
+      }
+      peak = max(peak, live)
+      for value in ends[step] ?? [] where counted.contains(value) && !returned.contains(value) { live -= bytes(value) }
+    }
+    return peak
+  }
+
+  private func isInKernel(_ op: OpID) -> Bool {
+    var block = host.block(of: op)
+    while let owner = host.owner(of: block) {
+      if host.opcode(of: owner) == .kernel { return true }
+      block = host.block(of: owner)
+    }
+    return false
+  }
+
+  /// What a value takes; the largest number there is where that does not fit.
+  private func bytes(_ value: ValueID) -> Int {
+    let type = host.type(of: value)
+    var bytes = type.element.byteCount
+    for dim in type.dims {
+      guard let size = try? dim.evaluate({ values[$0] ?? 1 }) else { return .max }
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: max(size, 0))
+      guard !overflow else { return .max }
+      bytes = product
+    }
+    return bytes
+  }
+
+  private static func sum(_ a: Int, _ b: Int) -> Int {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    return overflow ? .max : sum
+  }
+}

@@ -1,0 +1,48 @@
+import ApusIR
+import ApusSupport
+import ApusTensor
+
+/// Inputs drawn for a function: sizes within the bounds of its symbols, and values that ops are likely to take.
+public struct RandomInputs {
+  private var numbers: SplitMix64
+
+  public init(seed: UInt64) { numbers = SplitMix64(seed: seed) }
+
+  /// - Parameter sizes: the values of symbols by name, for those that shall not be drawn.
+  /// Throws `inputs.size` when the sizes come out negative, and what `Tensor` throws.
+  public mutating func inputs(of function: Function, sizes: [String: Int] = [:]) throws(DiagnosticError) -> [Tensor] {
+    var values: [SymbolID: Int] = [:]
+    for id in function.symbols.ids {
+      let symbol = function.symbols[id]
+      let lower = max(symbol.bounds.lower ?? 0, 0)
+      let upper = min(symbol.bounds.upper ?? .max, max(lower, 1) + 4)
+      values[id] = sizes[symbol.name] ?? Int.random(in: max(lower, min(1, upper))...upper, using: &numbers)
+    }
+    var inputs: [Tensor] = []
+    for parameter in function.parameters {
+      let type = function.type(of: parameter)
+      var shape: [Int] = []
+      for dim in type.dims {
+        guard let size = try? dim.evaluate({ values[$0] ?? 1 }), size >= 0 else {
+          throw DiagnosticError(id: "inputs.size", "no size was found for \(function.symbols.text(dim))")
+        }
+        shape.append(size)
+      }
+      inputs.append(try tensor(type.element, shape))
+    }
+    return inputs
+  }
+
+  private mutating func tensor(_ type: ElementType, _ shape: [Int]) throws(DiagnosticError) -> Tensor {
+    var tensor = try Tensor.zeros(type, shape: shape)
+    for index in 0..<tensor.count { tensor.setScalar(scalar(type), at: index) }
+    return tensor
+  }
+
+  private mutating func scalar(_ type: ElementType) -> Scalar {
+    if type == .bool { return .bool(Bool.random(using: &numbers)) }
+    if type.isFloat { return .float(Double.random(in: -2...2, using: &numbers)) }
+    // Small numbers are valid as indices more often.
+    return .signed(Int64.random(in: 0...3, using: &numbers))
+  }
+}
