@@ -1,6 +1,8 @@
 import ApusSupport
 
 extension IRParser {
+  var isAtLocation: Bool { tokens.at(word: "loc") && tokens.following.kind == .leftParen }
+
   /// Reads `loc("mlp.apus":3:5)`, `loc("mlp.apus")`, `loc(swift "Main/main.swift":7)`,
   /// `loc(node "m.onnx" "node 'a' (Add)")` or `loc(fused["a":1:2, "a":2:2])`.
   mutating func location() -> Location? {

@@ -56,7 +56,7 @@ extension IRParser {
   }
 
   private var isAtEndOfItems: Bool {
-    tokens.isAtSeparator || tokens.at(.leftBrace) || (tokens.at(word: "loc") && tokens.following.kind == .leftParen)
+    tokens.isAtSeparator || tokens.at(.leftBrace) || isAtLocation
   }
 
   /// A constant's value, or the name of a function, may stand first without a label.

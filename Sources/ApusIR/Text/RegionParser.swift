@@ -170,6 +170,10 @@ extension IRParser {
     var pending = PendingOp(code: code, opcodeRange: word.range)
     guard items(of: &pending, result: heads.first?.type) else { return poison(heads) }
     let head = start..<tokens.previousEnd
+    if code.info.regions.isEmpty, !tokens.isAtSeparator, !isAtLocation {
+      tokens.expected("',' or the end of the line")
+      return poison(heads)
+    }
     guard let op = insert(&pending, heads, in: block) else {
       // What is inside cannot be checked without the op.
       if !code.info.regions.isEmpty { tokens.skipStatement() }
@@ -178,7 +182,7 @@ extension IRParser {
     }
     let outcome = code.info.regions.isEmpty ? .isRead : regions(of: op, code, header: pending.header)
     if outcome == .isBroken { return poison(heads) }
-    let written = tokens.at(word: "loc") ? location() : .place(tokens.place(head))
+    let written = isAtLocation ? location() : .place(tokens.place(head))
     if let written { function.setLocation(function.addLocation(written), of: op) }
     for (index, head) in heads.enumerated() {
       let value = function.result(index, of: op)

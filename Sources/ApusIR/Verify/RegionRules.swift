@@ -116,7 +116,8 @@ struct RegionRules {
   private func yields(
     _ op: OpID, _ region: Int, _ wanted: [TensorType], _ id: String, mayVary: [[Bool]]? = nil
   ) -> [Problem] {
-    guard let end = function.terminator(of: function.region(region, of: op)) else { return [] }
+    guard let end = function.terminator(of: function.region(region, of: op)), function.opcode(of: end) == .yield
+    else { return [] }
     let values = function.operands(of: end)
     guard values.count == wanted.count else {
       return [Problem(id: id, message: "\(values.count) values are yielded, not \(wanted.count)", op: end)]
