@@ -137,3 +137,20 @@ enum CanonicalText {
   #expect(text.contains("s64[1, ? >= 2] = non_zero"))
   #expect(try parsed(text).text() == text)
 }
+
+@Test func obligationsAreThoseOfEveryRun() throws {
+  let text = """
+    apus-ir 1
+    func @f(%x: f32[A], %y: f32[B], %z: f32[C], %b: bool[]) -> f32[A] {
+      %s: f32[A] = add %x, %y
+      %t: f32[A] = if %b {
+        %u: f32[A] = add %x, %z
+        yield %u
+      } else {
+        yield %x
+      }
+      return %s
+    }
+    """
+  #expect(try parsed(text).functions[0].obligations.map(\.id) == ["add.s"])
+}

@@ -44,6 +44,8 @@ struct IRParser {
   var types = TypeParser(.lookUp, dialect: .ir)
   var scope = ValueScope()
   var depth = 0
+  /// Of the open regions, those that may not run.
+  var conditionalDepth = 0
   var seenObligations: Set<Obligation> = []
   var inference = InferenceCache()
   var constantUses: [ConstantUse] = []

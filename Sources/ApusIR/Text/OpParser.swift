@@ -164,9 +164,7 @@ extension IRParser {
       if let value { attributes.append(NamedAttribute(info.attributes[index].name, value)) }
     }
     guard let inferred = inferred(pending, operands, attributes, heads) else { return nil }
-    for obligation in inferred.obligations where seenObligations.insert(obligation).inserted {
-      function.obligations.append(obligation)
-    }
+    note(inferred.obligations)
     let op = function.insert(
       pending.code, operands, attributes: inferred.attributes, results: inferred.results, at: .end(of: block))
     if let (name, range) = deferredConstant {
@@ -174,6 +172,18 @@ extension IRParser {
       deferredConstant = nil
     }
     return op
+  }
+
+  /// Notes what inputs must keep to: relations of the arguments' sizes that are asked for on every run.
+  private mutating func note(_ obligations: [Obligation]) {
+    if conditionalDepth > 0 { return }
+    for obligation in obligations where seenObligations.insert(obligation).inserted {
+      var isAboutArguments = true
+      for dim in [obligation.lhs, obligation.rhs] {
+        dim.forEachSymbol { if function.symbols[$0].origin != .argument { isAboutArguments = false } }
+      }
+      if isAboutArguments { function.obligations.append(obligation) }
+    }
   }
 
   /// Checks the op against its declaration; types that are not stated are found on the way.

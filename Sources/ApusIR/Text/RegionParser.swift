@@ -67,10 +67,12 @@ extension IRParser {
       }
       tokens.advance()
       depth += 1
+      if code.traits.contains(.controlFlow) { conditionalDepth += 1 }
       scope.open(isolatedBy: info.isIsolated ? code : nil)
       if !region(index, of: op, code, header: header, operands: operands) { outcome = .isWrong }
       scope.close(isIsolated: info.isIsolated)
       depth -= 1
+      if code.traits.contains(.controlFlow) { conditionalDepth -= 1 }
     }
     return outcome
   }
