@@ -56,19 +56,21 @@ struct ElementEmitter {
   struct Scope {
     fileprivate var cache: [Request: ValueID]
     fileprivate var known: [ValueID: Known]
+    fileprivate var trailing: TrailingFlat?
   }
 
-  func openScope() -> Scope { Scope(cache: cache, known: known) }
+  func openScope() -> Scope { Scope(cache: cache, known: known, trailing: trailing) }
 
   /// Forgets what was computed inside a region that has ended.
   mutating func close(_ scope: Scope) {
     cache = scope.cache
     known = scope.known
+    trailing = scope.trailing
   }
 
   /// The value at the positions, one for each of its axes: a scalar register if all lanes agree.
   mutating func emit(_ value: ValueID, at positions: [Position]) throws -> ValueID {
-    precondition(flat != nil || positions.count == host.type(of: value).rank, "one position for each axis")
+    precondition(flat != nil || trailing != nil || positions.count == host.type(of: value).rank, "one position for each axis")
     if let found = known[value] {
       switch found {
       case .register(let register): return register
@@ -81,7 +83,10 @@ struct ElementEmitter {
     if let op = host.definingOp(of: value) {
       register = try compute(op, result: value, at: positions)
     } else {
-      guard let buffer = buffers[value] else { preconditionFailure("a kernel's body reads only its parameters") }
+      let isTrailing = trailing.map { $0.shape == dims(of: value) } ?? false
+      guard let buffer = isTrailing ? trailingViews[value] : buffers[value] else {
+        preconditionFailure("a kernel's body reads only its parameters")
+      }
       register = try load(buffer, positions)
     }
     cache[request] = register
@@ -104,6 +109,11 @@ struct ElementEmitter {
   /// Set where the kernel is computed over two flat axes.
   var flat: FlatShape?
 
+  /// Set where values of the result's shape are computed with their trailing axes as one, and views of the operands that
+  /// have this shape.
+  var trailing: TrailingFlat?
+  var trailingViews: [ValueID: ValueID] = [:]
+
   /// Lanes of the registers being computed; `nil` in scalar code.
   var lanes: Int?
 
@@ -117,6 +127,16 @@ struct ElementEmitter {
         let source = host.operand(0, of: op)
         let coverage = flat.coverage(of: dims(of: source), axes: host.ints("axes", of: op) ?? [])
         return try emit(source, at: flat.positions(coverage, of: p))
+      }
+    } else if let trailing, dims(of: result) == trailing.shape {
+      if code == .broadcast {
+        let source = host.operand(0, of: op)
+        let zero = Position.fixed(builder.index(0))
+        let at = trailing.positions(
+          ofBroadcastFrom: dims(of: source), axes: host.ints("axes", of: op) ?? [], at: p, zero: zero)
+        self.trailing = nil
+        defer { self.trailing = trailing }
+        return try emit(source, at: at)
       }
     } else if let movement = try positions(throughMovement: op, at: p) {
       return try emit(host.operand(0, of: op), at: movement)

@@ -23,7 +23,7 @@ public func lowerKernel(_ kernel: OpID, in host: Function, name: String) throws 
   case .contraction:
     switch host.opcode(of: ContractionSite(lowering).op) {
     case .matmul, .matmulInteger: try lowering.lowerMatmul()
-    default: throw DiagnosticError(.unsupported, id: "schedule.unsupported", "no loops for this kernel")
+    default: try lowering.lowerConvolution()
     }
   case .single:
     throw DiagnosticError(.unsupported, id: "schedule.unsupported", "no loops for this kernel")
