@@ -14,16 +14,6 @@ extension Emitter {
     return range.isNormal ? size * split.power.powerOfTwo(extra: -1) : split.power.scale(size, extra: -1)
   }
 
-  /// 2^x.
-  func exponentialOfTwo(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let limit = Double(x.format.bias)
-    let clamped = x.clamped(-limit - Double(x.format.fractionBits) - 2, limit + 2)
-    let power = RoundedLanes(clamped)
-    let rest = (clamped - power.number) * Self.naturalLogOfTwo
-    let excess = curveOfExponential(rest, accuracy).multiplied(by: rest * rest, plus: rest)
-    return power.scale(1.0 + excess)
-  }
-
   /// e^x − 1, for f64.
   func exponentialMinusOne(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
     // Below −40 the result is −1 in every accuracy.

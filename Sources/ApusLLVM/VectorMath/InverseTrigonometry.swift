@@ -18,46 +18,19 @@ extension Emitter {
     return half.isFolded.then(folded, else: straight)
   }
 
-  /// atan of f64.
+  /// atan of f64. Beyond ½ and 2 the argument is turned back by π/4 and by π/2; between them a − 1 is exact.
   func arcTangent(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    arcTangent(ratio: x.magnitude, over: x.constant(1), accuracy).withSign(of: x)
-  }
-
-  /// The angle of the point (x, y) in f64, with the special cases of IEEE 754-2019's atan2.
-  func arcTangent(y: Lanes, x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let (a, b) = (y.magnitude, x.magnitude)
-    let areInfinite = a.equals(.infinity) & b.equals(.infinity)
-    let areZero = a.equals(0) & b.equals(0)
-    var scale = x.constant(1)
-    if accuracy == .double {
-      // So that neither the quotient's operands nor their sum leave the range; from f32 they cannot.
-      let isHuge = (a > 0x1p1000) | (b > 0x1p1000)
-      let isTiny = (a < 0x1p-900) & (b < 0x1p-900)
-      scale = isHuge.then(x.constant(0x1p-100), else: isTiny.then(0x1p150, else: scale))
-    }
-    let top = areInfinite.then(1.0, else: a * scale)
-    let bottom = areInfinite.then(1.0, else: areZero.then(1.0, else: b * scale))
-    let angle = arcTangent(ratio: top, over: bottom, accuracy)
-    let behind = 2.0 * Self.quarterTurn - (angle - 2.0 * Self.quarterTurnRest)
-    let result = x.signBitIsSet.then(behind, else: angle).withSign(of: y)
-    // A NaN in either operand goes through the comparisons above unseen.
-    return (x.isNaN | y.isNaN).then(x + y, else: result)
-  }
-
-  /// atan(a / b) for a, b ≥ 0. Beyond ½ and 2 the argument is turned back by π/4 and by π/2; between them a − b is
-  /// exact.
-  private func arcTangent(ratio a: Lanes, over b: Lanes, _ accuracy: MathAccuracy) -> Lanes {
-    let isMiddle = a > b * 0.5
-    let isSteep = a > b * 2.0
-    let top = isSteep.then(-b, else: isMiddle.then(a - b, else: a))
-    let bottom = isSteep.then(a, else: isMiddle.then(a + b, else: b))
+    let a = x.magnitude
+    let (isMiddle, isSteep) = (a > 0.5, a > 2.0)
+    let top = isSteep.then(-1.0, else: isMiddle.then(a - 1.0, else: a))
+    let bottom = isSteep.then(a, else: isMiddle.then(a + 1.0, else: 1.0))
     let t = top / bottom
     let turned = isSteep.then(Self.quarterTurn, else: isMiddle.then(Self.quarterTurn / 2, else: a.constant(0)))
     let turnedRest = isSteep.then(
       Self.quarterTurnRest, else: isMiddle.then(Self.quarterTurnRest / 2, else: a.constant(0)))
     let square = t * t
     let series = square.polynomial(Self.arcTangentSeries(accuracy)) * square
-    return turned + (series.multiplied(by: t, plus: turnedRest) + t)
+    return (turned + (series.multiplied(by: t, plus: turnedRest) + t)).withSign(of: x)
   }
 
   static let quarterTurn = 0x1.921fb54442d18p+0

@@ -4,7 +4,7 @@
 /// NaN in gives NaN out (but pow(x, 0) = pow(1, y) = 1), outside the domain the result is NaN, poles and overflow give
 /// infinities, odd functions keep the sign of zero, and denormals are neither flushed nor treated as zero.
 enum MathFunction: String, CaseIterable, Sendable {
-  case exp, exp2, expm1
+  case exp, expm1
   /// Natural logarithms; `log1p` is log(1 + x).
   case log, log1p
   case tanh, erf
@@ -15,26 +15,16 @@ enum MathFunction: String, CaseIterable, Sendable {
   case sinh, cosh, asinh, acosh, atanh
   /// x to the power of y, with the special cases of IEEE 754-2019.
   case pow
-  /// The angle of the point (x, y), operands in the order y, x.
-  case atan2
-  case cbrt
 
-  var operandCount: Int {
-    switch self {
-    case .pow, .atan2: 2
-    case .exp, .exp2, .expm1, .log, .log1p, .tanh, .erf, .logistic, .sin, .cos, .tan, .asin, .acos, .atan, .sinh,
-      .cosh, .asinh, .acosh, .atanh, .cbrt:
-      1
-    }
-  }
+  var operandCount: Int { self == .pow ? 2 : 1 }
 }
 
 extension Emitter {
   /// Emits `function` for f32 or f64 operands of any lane count, all of one type.
   ///
   /// The error stays within 2 units in the last place, with and without fused multiply-add hardware: measured over all
-  /// f32, and over samples of f64, for which 4 are promised. The figures stand in `IR-specs/math.md`. No library is
-  /// called. Emission may end in another basic block than it began in.
+  /// f32 and over samples of f64. The figures stand in `IR-specs/math.md`. No library is called. Emission may end in
+  /// another basic block than it began in.
   func math(_ function: MathFunction, _ operands: [CodeValue]) -> CodeValue {
     precondition(operands.count == function.operandCount, "\(function) takes \(function.operandCount) operands")
     let lanes = operands.map { Lanes($0, self) }
@@ -50,13 +40,12 @@ extension Emitter {
   private func inSingle(_ function: MathFunction, _ x: [Lanes]) -> Lanes? {
     switch function {
     case .exp: exponential(x[0], .single)
-    case .exp2: exponentialOfTwo(x[0], .single)
     case .log: logarithmInSingle(x[0])
     case .tanh: hyperbolicTangent(x[0])
     case .erf: errorFunctionInSingle(x[0])
     case .logistic: logistic(x[0], .single)
     case .pow: powerInSingle(x[0], x[1])
-    case .expm1, .log1p, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .atan2, .cbrt:
+    case .expm1, .log1p, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh:
       nil
     }
   }
@@ -64,7 +53,6 @@ extension Emitter {
   private func inDouble(_ function: MathFunction, _ x: [Lanes], _ accuracy: MathAccuracy) -> Lanes {
     switch function {
     case .exp: exponential(x[0], accuracy)
-    case .exp2: exponentialOfTwo(x[0], accuracy)
     case .expm1: exponentialMinusOne(x[0], accuracy)
     case .log: logarithm(x[0], accuracy)
     case .log1p: logarithmOfOnePlus(x[0], accuracy)
@@ -83,8 +71,6 @@ extension Emitter {
     case .acosh: inverseHyperbolicCosine(x[0], accuracy)
     case .atanh: inverseHyperbolicTangent(x[0], accuracy)
     case .pow: power(x[0], x[1])
-    case .atan2: arcTangent(y: x[0], x: x[1], accuracy)
-    case .cbrt: cubeRoot(x[0], accuracy)
     }
   }
 }
@@ -93,6 +79,6 @@ extension Emitter {
 enum MathAccuracy {
   /// Relative error below 2⁻³⁴: rounds to a f32 within 0.6 units in the last place. In f32 arithmetic: 2 units.
   case single
-  /// Within 4 units in the last place of a f64, measured within 2.
+  /// Within 2 units in the last place of a f64.
   case double
 }
