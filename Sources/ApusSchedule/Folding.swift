@@ -21,6 +21,22 @@ struct Folding {
     reducedAxis = host.int("axis", of: op) ?? 0
   }
 
+  /// The fold of a window or a scan, by its `kind`.
+  init(kind: String, operand: ValueID, element: ElementType) {
+    code =
+      switch kind {
+      case "prod": .reduceProd
+      case "max": .reduceMax
+      case "min": .reduceMin
+      case _: .reduceSum
+      }
+    self.operand = operand
+    self.element = element
+    result = element
+    takesLast = false
+    reducedAxis = 0
+  }
+
   var isArg: Bool { code == .argMax || code == .argMin }
 
   /// Registers carried around the loop: the fold, and for arg reductions the index.

@@ -43,7 +43,7 @@ extension ElementEmitter {
   }
 
   /// An index read from a tensor, checked against the axis it is for.
-  private mutating func checkedIndex(_ indices: ValueID, at p: [Position], limit: Dim) throws -> Position {
+  mutating func checkedIndex(_ indices: ValueID, at p: [Position], limit: Dim) throws -> Position {
     if p.contains(where: { $0.laneStride != 0 }) { throw NotVectorizable() }
     let index = builder.convert(try emit(indices, at: p), to: .s64)
     builder.emit(.checkIndex, [index, size(limit)], [])

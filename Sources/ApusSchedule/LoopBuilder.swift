@@ -244,6 +244,34 @@ struct LoopBuilder {
     return function.results(of: loop.op)
   }
 
+  /// A loop whose condition is being written; the body follows `body(of:…)`.
+  struct OpenWhile {
+    let op: OpID
+    let outer: BlockID
+    /// The carried registers, as the condition sees them.
+    let carried: [ValueID]
+  }
+
+  /// Starts `while`; what follows computes its condition, until `begin(_:while:)`.
+  mutating func openWhile(carrying initial: [ValueID]) -> OpenWhile {
+    let types = initial.map { type(of: $0) }
+    let op = emit(.while, initial, types)
+    let outer = enter(region: 0, of: op)
+    return OpenWhile(op: op, outer: outer, carried: types.map { function.addParameter($0, to: block) })
+  }
+
+  /// Ends the condition and starts the body; returns the carried registers as the body sees them.
+  mutating func begin(_ loop: OpenWhile, while condition: ValueID) -> [ValueID] {
+    emit(.continue, [condition], [])
+    block = function.region(1, of: loop.op)
+    return loop.carried.map { function.addParameter(type(of: $0), to: block) }
+  }
+
+  mutating func close(_ loop: OpenWhile, yielding next: [ValueID]) -> [ValueID] {
+    leave(to: loop.outer, yielding: next)
+    return function.results(of: loop.op)
+  }
+
   /// Moves into a region of an op that was just emitted; returns the block to come back to.
   mutating func enter(region index: Int, of op: OpID) -> BlockID {
     defer { block = function.region(index, of: op) }

@@ -25,8 +25,7 @@ public func lowerKernel(_ kernel: OpID, in host: Function, name: String) throws 
     case .matmul, .matmulInteger: try lowering.lowerMatmul()
     default: try lowering.lowerConvolution()
     }
-  case .single:
-    throw DiagnosticError(.unsupported, id: "schedule.unsupported", "no loops for this kernel")
+  case .single: try lowering.lowerSingle()
   }
   let sizes = lowering.sizes
   return LoweredKernel(function: lowering.finish(), sizes: sizes)

@@ -1,0 +1,95 @@
+import ApusIR
+import ApusTensor
+import Testing
+
+@Suite struct SingleKernelTests {
+  @Test(arguments: ["sum", "prod", "max", "min"])
+  func windows(kind: String) throws {
+    for (pads, strides, dilations) in [([0, 0, 0, 0], [1, 1], [1, 1]), ([1, 2, 0, 1], [2, 3], [2, 1]), ([4, 4, 4, 4], [1, 1], [1, 1])] {
+      for element in [ElementType.f32, .s8, .f16] {
+        var f = KernelFixture()
+        let x = f.input(element, [2, 3, 7, 9])
+        let y = try f.op(
+          .reduceWindow, [x],
+          [
+            NamedAttribute("kind", .name(kind)), ints("window", [3, 2]), ints("strides", strides), ints("pads", pads),
+            ints("dilations", dilations),
+          ])
+        try f.check([y], [randomTensor(element, [2, 3, 7, 9])], tolerance: element == .f16 ? 4e-3 : 1e-5)
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1], ["sum", "prod", "max", "min"])
+  func scans(axis: Int, kind: String) throws {
+    for options in [[], [flag("exclusive")], [flag("reverse")], [flag("exclusive"), flag("reverse")]] {
+      for element in [ElementType.f32, .u8] {
+        var f = KernelFixture()
+        let x = f.input(element, [4, 6])
+        let y = try f.op(.scan, [x], [int("axis", axis), NamedAttribute("kind", .name(kind))] + options)
+        try f.check([y], [randomTensor(element, [4, 6])])
+      }
+    }
+  }
+
+  @Test(arguments: [0, 1, 2, 7, 20], [false, true])
+  func sorts(size: Int, descending: Bool) throws {
+    for element in [ElementType.f32, .s16] {
+      var f = KernelFixture()
+      let x = f.input(element, [3, .constant(size)])
+      let op = try f.function.append(
+        .sort, [x], attributes: [int("axis", 1)] + (descending ? [flag("descending")] : []), at: .end(of: f.function.entry))
+      var tensor = try randomTensor(element, [3, size])
+      if element == .f32, size > 6 {
+        tensor.setScalar(.float(.nan), at: 4)
+        tensor.setScalar(.float(.nan), at: 2)
+        tensor.setScalar(tensor.scalar(at: 1), at: 6)
+        tensor.setScalar(.float(-0.0), at: 0)
+        tensor.setScalar(.float(0), at: 3)
+      }
+      try f.check(f.function.results(of: op), [tensor])
+    }
+  }
+
+  @Test(arguments: [0, 1, 5], [false, true])
+  func topKs(k: Int, largest: Bool) throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [5, 3])
+    let op = try f.function.append(
+      .topK, [x], attributes: [dims("k", [.constant(k)]), int("axis", 0), NamedAttribute("largest", .bool(largest))],
+      at: .end(of: f.function.entry))
+    var tensor = try randomTensor(.f32, [5, 3])
+    tensor.setScalar(.float(.nan), at: 4)
+    tensor.setScalar(tensor.scalar(at: 2), at: 8)
+    try f.check(f.function.results(of: op), [tensor])
+  }
+
+  @Test(arguments: ["none", "add", "mul", "min", "max"])
+  func scatters(reduction: String) throws {
+    let how = NamedAttribute("reduction", .name(reduction))
+    var f = KernelFixture()
+    let x = f.input(.f32, [7, 4])
+    let i = f.input(.s64, [3, 4])
+    let u = f.input(.f32, [3, 4])
+    let y = try f.op(.scatterElements, [x, i, u], [int("axis", 0), how])
+    let tensors = try [randomTensor(.f32, [7, 4]), randomTensor(.s64, [3, 4], seed: 2), randomTensor(.f32, [3, 4], seed: 3)]
+    try f.check([y], tensors)
+
+    var g = KernelFixture()
+    let a = g.input(.s32, [7, 8])
+    let b = g.input(.s32, [5, 1])
+    let c = g.input(.s32, [5, 8])
+    let z = try g.op(.scatterNd, [a, b, c], [how])
+    try g.check([z], [randomTensor(.s32, [7, 8]), randomTensor(.s32, [5, 1], seed: 2), randomTensor(.s32, [5, 8], seed: 3)])
+  }
+
+  @Test(arguments: [[0, 0], [2, 1], [9, -4]])
+  func updatesOfSlices(start: [Int64]) throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [5, 6])
+    let u = f.input(.f32, [2, 3])
+    let s = f.input(.s64, [2])
+    let y = try f.op(.dynamicUpdateSlice, [x, u, s])
+    try f.check([y], [randomTensor(.f32, [5, 6]), randomTensor(.f32, [2, 3], seed: 2), Tensor(start, shape: [2])])
+  }
+}
