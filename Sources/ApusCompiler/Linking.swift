@@ -47,7 +47,7 @@ extension LoopsModule {
       let address = tensor.withUnsafeBytes { $0.baseAddress }
       try jit.define(constant.symbol, at: address ?? UnsafeRawPointer(bitPattern: 64)!)
     }
-    let code = try jit.addRemovable(compiled.object)
+    let code = try jit.addRemovable(compiled.objects)
     guard let entry = compiled.entry else { preconditionFailure("an entry was asked for") }
     let function = module.functions[0]
     let address = try code.lookup(entry)
@@ -88,7 +88,6 @@ extension CompiledModule.Site {
     switch reason {
     case .assertion(let message): return FailureSite(id: "assert.failed", message, at: place)
     case .indexRange: return FailureSite(id: "index.range", "index {a} is outside 0 ..< {b}", at: place)
-    case .allocation: return FailureSite(id: "limit.memory", "{a} bytes are needed for one value", at: place)
     }
   }
 }

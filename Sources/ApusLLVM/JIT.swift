@@ -34,8 +34,13 @@ public final class JIT: Sendable {
 
   /// Adds an object that is unlinked again when the result is released.
   public func addRemovable(_ object: ObjectFile) throws(DiagnosticError) -> LoadedObject {
+    try addRemovable([object])
+  }
+
+  /// Adds objects that are unlinked together when the result is released.
+  public func addRemovable(_ objects: [ObjectFile]) throws(DiagnosticError) -> LoadedObject {
     let tracker = try session.withLock { (session) throws(DiagnosticError) in
-      try session.addTracked(object)
+      try session.addTracked(objects)
     }
     return LoadedObject(jit: self, tracker: tracker)
   }
@@ -121,13 +126,17 @@ private struct Session: ~Copyable {
     try throwIfFailed(LLVMOrcLLJITAddObjectFile(jit, library, buffer(object)), id: "llvm.jit.add")
   }
 
-  func addTracked(_ object: ObjectFile) throws(DiagnosticError) -> UInt {
+  func addTracked(_ objects: [ObjectFile]) throws(DiagnosticError) -> UInt {
     guard let tracker = LLVMOrcJITDylibCreateResourceTracker(library) else {
       throw DiagnosticError(id: "llvm.jit.add", "LLVM made no resource tracker")
     }
-    let error = LLVMOrcLLJITAddObjectFileWithRT(jit, tracker, buffer(object))
-    if error != nil { LLVMOrcReleaseResourceTracker(tracker) }
-    try throwIfFailed(error, id: "llvm.jit.add")
+    for object in objects {
+      guard let error = LLVMOrcLLJITAddObjectFileWithRT(jit, tracker, buffer(object)) else { continue }
+      // What was added before goes as well.
+      if let failure = LLVMOrcResourceTrackerRemove(tracker) { LLVMConsumeError(failure) }
+      LLVMOrcReleaseResourceTracker(tracker)
+      try throwIfFailed(error, id: "llvm.jit.add")
+    }
     return UInt(bitPattern: tracker)
   }
 

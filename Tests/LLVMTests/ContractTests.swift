@@ -18,6 +18,8 @@ import Testing
     var leftIsTransposed = false
     var rightIsTransposed = false
     var outIsTransposed = false
+    /// Adds ops to the epilogue until it is worth a loop of its own.
+    var isLong = false
     /// Bounds rows and columns by the block, as a tiled loop does.
     var isOneBlock = false
   }
@@ -49,7 +51,8 @@ import Testing
       w.inRegion(0, of: contract, parameters: [.index, .index, sum]) { w, p in
         let biased = w.add(p[2], w.load(bias, [p[1]], lanes: lanes))
         let row = w.value(.convert, [p[0]], .register(.f32))
-        let total = w.add(biased, w.value(.splat, [row], sum))
+        var total = w.add(biased, w.value(.splat, [row], sum))
+        for _ in 0..<(c.isLong ? 9 : 0) { total = w.sub(total, biased) }
         return [c.out == .f32 ? total : w.value(.convert, [total], .register(c.out, lanes: lanes))]
       }
     }
@@ -78,6 +81,12 @@ import Testing
 
   @Test(arguments: [4, 8, 16]) func finishesWithAnEpilogue(lanes: Int) throws {
     try check(Case(accumulates: true, epilogue: lanes), sizes: Self.ragged)
+  }
+
+  @Test func finishesWithALongEpilogue() throws {
+    try check(Case(accumulates: true, epilogue: 8, isLong: true), sizes: Self.ragged)
+    try check(Case(out: .bf16, epilogue: 4, outIsTransposed: true, isLong: true), sizes: [(4, 16, 5), (6, 20, 3)])
+    try check(Case(epilogue: 8, isLong: true, isOneBlock: true), sizes: [(4, 16, 5), (3, 7, 5)])
   }
 
   @Test func everyOrientation() throws {

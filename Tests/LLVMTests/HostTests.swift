@@ -92,7 +92,7 @@ import Testing
     let runner = try LoopRunner(w.finished())
     #expect(runner.compiled.constants.map(\.value.tensor.shape) == [[40, 30], [999]])
     try runner.expectAgreement([.zeros(.f32, shape: [5])])
-    #expect(runner.compiled.object.bytes.count < large.byteCount)
+    #expect(runner.compiled.objects[0].bytes.count < large.byteCount)
   }
 
   @Test func assertsStopTheRun() throws {

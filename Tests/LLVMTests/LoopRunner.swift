@@ -18,9 +18,9 @@ struct LoopRunner {
     var buffers: [Tensor]
   }
 
-  init(_ module: Module, machine: Machine = .host(), entry: CodeGenerator.Entry? = nil) throws {
+  init(_ module: Module, machine: Machine = .host(), parts: Int = 1) throws {
     self.module = module
-    compiled = try CodeGenerator(for: machine).compile(module, entry: entry)
+    compiled = try CodeGenerator(for: machine).compile(module, parts: parts)
     loaded = try LoadedModule(compiled, into: JIT(for: machine))
   }
 

@@ -14,6 +14,9 @@ final class Emitter {
   let builder: LLVMBuilderRef
   let types: CodeTypes
 
+  /// Lets the code generator fuse products into sums that `markContractable` has marked.
+  var contractsProducts = false
+
   var target: Machine { generator.machine }
 
   init(_ name: String, for generator: TargetMachine) {

@@ -50,6 +50,14 @@ extension Emitter {
     value(signed ? LLVMBuildAShr(builder, a.ref, b.ref, "") : LLVMBuildLShr(builder, a.ref, b.ref, ""))
   }
 
+  /// Lets a product and a sum be fused where the emitter's user allows it.
+  func contractable(_ a: CodeValue) -> CodeValue {
+    if contractsProducts, LLVMCanValueUseFastMathFlags(a.ref) != 0 {
+      LLVMSetFastMathFlags(a.ref, LLVMFastMathFlags(LLVMFastMathAllowContract))
+    }
+    return a
+  }
+
   /// a · b + c, rounded once.
   func fma(_ a: CodeValue, _ b: CodeValue, _ c: CodeValue) -> CodeValue { intrinsic("llvm.fma", [a.type], [a, b, c]) }
 

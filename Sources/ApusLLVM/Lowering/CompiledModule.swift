@@ -16,8 +16,6 @@ public struct CompiledModule: Sendable {
       case assertion(String)
       /// An index outside its axis: a = index, b = size.
       case indexRange
-      /// A buffer that could not be had: a = bytes.
-      case allocation
     }
 
     public let reason: Reason
@@ -25,7 +23,8 @@ public struct CompiledModule: Sendable {
     public let locations: [Place]
   }
 
-  public let object: ObjectFile
+  /// To be linked together.
+  public let objects: [ObjectFile]
   /// Symbols of the functions, `apus_kernel`s, by the function's name.
   public let kernels: [String: String]
   /// Symbol of the host function as an `apus_entry`, if one was asked for.

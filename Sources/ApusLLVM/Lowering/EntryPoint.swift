@@ -3,8 +3,6 @@ internal import ApusRuntimeABI
 
 /// The host function as the runtime calls it.
 extension ModuleLowering {
-  func entrySymbol(_ name: String) -> String { symbol(name) + ".entry" }
-
   /// An `apus_entry` around a function: takes the sizes from the inputs' shapes, makes room for outputs that come
   /// without, and states the outputs' shapes.
   func lowerEntry(_ entry: CodeGenerator.Entry) {
@@ -14,7 +12,7 @@ extension ModuleLowering {
     let function = module[id]
     let returned = function.returned
     let pointers = Array(repeating: CodeParameter(type: e.types.pointer), count: 3)
-    e.function(entrySymbol(entry.function), pointers, result: e.types.i32) { code in
+    e.function(generator.entrySymbol(entry.function), pointers, result: e.types.i32) { code in
       let (context, inputs, outputs) = (code.parameters[0], code.parameters[1], code.parameters[2])
       let buffers = e.stackSlot(e.types.pointer, count: max(1, function.parameters.count + returned.count))
       let sizes = e.stackSlot(e.types.i64, count: max(1, function.symbols.count))

@@ -6,9 +6,9 @@ extension Emitter {
   /// f32 has more than twice their digits, and two (Figueroa 1995).
   func floatArithmetic(_ code: OpCode, _ x: [CodeValue]) -> CodeValue {
     switch code {
-    case .add: return add(x[0], x[1])
-    case .sub: return sub(x[0], x[1])
-    case .mul: return mul(x[0], x[1])
+    case .add: return contractable(add(x[0], x[1]))
+    case .sub: return contractable(sub(x[0], x[1]))
+    case .mul: return contractable(mul(x[0], x[1]))
     case .div: return divide(x[0], x[1])
     case .rem: return exactRemainder(x[0], x[1])
     case .max: return maximumOrNaN(x[0], x[1])

@@ -23,7 +23,7 @@ public final class LoadedModule: Sendable {
       constants.append(tensor)
     }
     self.constants = constants
-    try jit.add(module.object)
+    for object in module.objects { try jit.add(object) }
   }
 
   /// The address of the `apus_entry`. Throws `llvm.jit.lookup` when the module has none.

@@ -50,6 +50,7 @@ private struct Contraction {
   private let accumulator: ElementType
   private let accumulates: Bool
   private let epilogue: BlockID?
+  private let isEpilogueLong: Bool
 
   /// A buffer, the index that the op starts from, and the strides of the two axes that it walks.
   private struct Part {
@@ -60,6 +61,10 @@ private struct Contraction {
   }
 
   private var e: Emitter { code.e }
+
+  /// Ops of an epilogue that may be repeated for each vector of sums in each variant of the kernel: loads of a bias and
+  /// of a row's scale, an addition, a product, a maximum, and the constants among them.
+  private static let shortEpilogue = 8
 
   init(_ code: FunctionLowering, _ op: OpID) {
     self.code = code
@@ -86,6 +91,7 @@ private struct Contraction {
     let region = function.region(0, of: op)
     let parameters = function.parameters(of: region)
     epilogue = parameters.isEmpty ? nil : region
+    isEpilogueLong = epilogue.map { function.ops(in: $0).count > Self.shortEpilogue } ?? false
     let outType = out.buffer.type.element
     accumulator = epilogue.map { _ in code.type(parameters[2]).element } ?? outType.accumulator
     let size = function.ints("block", of: op) ?? [1, 1]
@@ -129,44 +135,75 @@ private struct Contraction {
     let columns: CodeValue
   }
 
-  /// One variant for whole blocks, and for each lower height one that takes any width.
+  /// A block's sums, then its epilogue: at once for each vector of sums, or, where that would repeat much code in
+  /// each variant of the kernel, from a copy of the sums on the stack.
   private func emitBlock(_ place: Block) {
+    guard isEpilogueLong else { return emitVariants(place, parked: nil) }
+    let sums = e.stackSlot(sumType, count: block.rows * block.vectors, alignment: 64)
+    emitVariants(place, parked: sums)
+    e.ifElse(e.compare(place.columns, .equal, e.index(block.columns))) {
+      emitEpilogues(place, sums, isWide: true)
+      return []
+    } else: {
+      emitEpilogues(place, sums, isWide: false)
+      return []
+    }
+  }
+
+  /// Finishes the sums of a block, row by row.
+  private func emitEpilogues(_ place: Block, _ sums: CodeValue, isWide: Bool) {
+    let base = start(out, [place.row, place.column])
+    e.forLoop(e.index(0), place.rows) { row in
+      for vector in 0..<block.vectors {
+        let column = vector * block.lanes
+        let mask = isWide ? nil : e.tailMask(e.sub(place.columns, e.index(column)), lanes: block.lanes)
+        let cell = Cell(row: row, column: column, mask: mask)
+        let at = e.add(e.mul(row, e.index(block.vectors)), e.index(vector))
+        store(finish(e.load(sumType, e.offset(sums, sumType, by: at)), cell, place), base, cell)
+      }
+    }
+  }
+
+  private var sumType: CodeType { e.registerType(accumulator).vector(block.lanes) }
+
+  /// One variant for whole blocks, and for each lower height one that takes any width.
+  private func emitVariants(_ place: Block, parked: CodeValue?) {
     let isWide = e.compare(place.columns, .equal, e.index(block.columns))
     if let rows = e.knownInteger(place.rows) {
-      if e.knownInteger(place.columns) == block.columns { return emitTile(place, rows: rows, isWhole: true) }
-      if e.knownInteger(place.columns) != nil { return emitTile(place, rows: rows, isWhole: false) }
+      if e.knownInteger(place.columns) == block.columns { return emitTile(place, parked, rows: rows, isWhole: true) }
+      if e.knownInteger(place.columns) != nil { return emitTile(place, parked, rows: rows, isWhole: false) }
       e.ifElse(isWide) {
-        emitTile(place, rows: rows, isWhole: true)
+        emitTile(place, parked, rows: rows, isWhole: true)
         return []
       } else: {
-        emitTile(place, rows: rows, isWhole: false)
+        emitTile(place, parked, rows: rows, isWhole: false)
         return []
       }
       return
     }
     let isWhole = e.and(e.compare(place.rows, .equal, e.index(block.rows)), isWide)
     e.ifElse(isWhole) {
-      emitTile(place, rows: block.rows, isWhole: true)
+      emitTile(place, parked, rows: block.rows, isWhole: true)
       return []
     } else: {
-      emitEdge(place, tallest: e.knownInteger(place.columns) == block.columns ? block.rows - 1 : block.rows)
+      emitEdge(place, parked, tallest: e.knownInteger(place.columns) == block.columns ? block.rows - 1 : block.rows)
       return []
     }
   }
 
   /// Finds the variant for the number of rows, from the tallest down.
-  private func emitEdge(_ place: Block, tallest rows: Int) {
-    guard rows > 1 else { return emitTile(place, rows: 1, isWhole: false) }
+  private func emitEdge(_ place: Block, _ parked: CodeValue?, tallest rows: Int) {
+    guard rows > 1 else { return emitTile(place, parked, rows: 1, isWhole: false) }
     e.ifElse(e.compare(place.rows, .equal, e.index(rows))) {
-      emitTile(place, rows: rows, isWhole: false)
+      emitTile(place, parked, rows: rows, isWhole: false)
       return []
     } else: {
-      emitEdge(place, tallest: rows - 1)
+      emitEdge(place, parked, tallest: rows - 1)
       return []
     }
   }
 
-  private func emitTile(_ place: Block, rows: Int, isWhole: Bool) {
+  private func emitTile(_ place: Block, _ parked: CodeValue?, rows: Int, isWhole: Bool) {
     let a = start(lhs, [place.row, nil])
     let b = start(rhs, [nil, place.column])
     let c = start(out, [place.row, place.column])
@@ -179,12 +216,38 @@ private struct Contraction {
     kernel.widenA = widening(lhs.buffer.type.element)
     kernel.widenB = widening(rhs.buffer.type.element)
     if !isWhole { kernel.columns = e.knownInteger(place.columns).map { .exactly($0) } ?? .count(place.columns) }
-    let initial: ((MicroKernel.Cell) -> CodeValue)? = accumulates ? { load(c, $0) } : nil
+    let initial: ((MicroKernel.Cell) -> CodeValue)? = accumulates ? { load(c, Cell(e, $0)) } : nil
     kernel.emit(
       into: e, element: e.registerType(accumulator), a: a, b: b, depth: depth, initial: initial
     ) { cell, sum in
-      store(finish(sum, cell, place), c, cell)
+      if let parked {
+        let at = cell.row * block.vectors + cell.column / block.lanes
+        e.store(sum, e.offset(parked, sumType, by: at))
+      } else {
+        let cell = Cell(e, cell)
+        store(finish(sum, cell, place), c, cell)
+      }
     }
+  }
+}
+
+/// One vector of a block.
+private struct Cell {
+  /// Counted from the block's first row.
+  let row: CodeValue
+  /// Of the first lane, from the block's first column.
+  let column: Int
+  /// Which lanes exist; nil for all of them.
+  let mask: CodeValue?
+
+  init(row: CodeValue, column: Int, mask: CodeValue?) {
+    self.row = row
+    self.column = column
+    self.mask = mask
+  }
+
+  init(_ e: Emitter, _ cell: MicroKernel.Cell) {
+    self.init(row: e.index(cell.row), column: cell.column, mask: cell.mask)
   }
 }
 
@@ -205,7 +268,7 @@ extension Contraction {
   }
 
   /// Runs the epilogue on a vector of sums, and gives what is stored.
-  private func finish(_ sum: CodeValue, _ cell: MicroKernel.Cell, _ place: Block) -> CodeValue {
+  private func finish(_ sum: CodeValue, _ cell: Cell, _ place: Block) -> CodeValue {
     let outType = out.buffer.type.element
     guard let epilogue else {
       return code.toMemory(e.convertRegister(sum, from: accumulator, to: outType), outType)
@@ -215,12 +278,12 @@ extension Contraction {
     defer { code.edge = outer }
     code.bindParameters(
       of: epilogue,
-      [e.add(place.row, e.index(cell.row)), e.add(place.column, e.index(cell.column)), sum])
+      [e.add(place.row, cell.row), e.add(place.column, e.index(cell.column)), sum])
     let result = code.lower(epilogue)[0]
     return code.toMemory(result, outType)
   }
 
-  private func load(_ base: CodeValue, _ cell: MicroKernel.Cell) -> CodeValue {
+  private func load(_ base: CodeValue, _ cell: Cell) -> CodeValue {
     let element = out.buffer.type.element
     let type = e.types.storage(element).vector(block.lanes)
     let stored: CodeValue
@@ -237,7 +300,7 @@ extension Contraction {
     return e.convertRegister(code.fromMemory(stored, element), from: element, to: accumulator)
   }
 
-  private func store(_ x: CodeValue, _ base: CodeValue, _ cell: MicroKernel.Cell) {
+  private func store(_ x: CodeValue, _ base: CodeValue, _ cell: Cell) {
     if out.strides[1] != e.index(1) {
       let nowhere = cell.mask.map { _ in e.stackSlot(e.types.i64) }
       for lane in 0..<block.lanes {
@@ -250,14 +313,14 @@ extension Contraction {
     }
   }
 
-  private func pointer(_ base: CodeValue, _ cell: MicroKernel.Cell) -> CodeValue {
+  private func pointer(_ base: CodeValue, _ cell: Cell) -> CodeValue {
     let type = e.types.storage(out.buffer.type.element)
-    let row = e.offset(base, type, by: e.mul(out.strides[0], e.index(cell.row)))
+    let row = e.offset(base, type, by: e.mul(out.strides[0], cell.row))
     return e.offset(row, type, by: e.mul(out.strides[1], e.index(cell.column)))
   }
 
   /// The address of one lane, or of memory that nobody reads where the lane does not exist.
-  private func lanePointer(_ base: CodeValue, _ cell: MicroKernel.Cell, _ lane: Int, nowhere: CodeValue?) -> CodeValue {
+  private func lanePointer(_ base: CodeValue, _ cell: Cell, _ lane: Int, nowhere: CodeValue?) -> CodeValue {
     let type = e.types.storage(out.buffer.type.element)
     let at = e.offset(pointer(base, cell), type, by: e.mul(out.strides[1], e.index(lane)))
     guard let mask = cell.mask, let nowhere else { return at }

@@ -37,7 +37,7 @@ extension FunctionLowering {
   func lowerCheckIndex(_ op: OpID) {
     let (index, limit) = (register(function.operand(0, of: op)), register(function.operand(1, of: op)))
     e.ifThen(e.compare(index, .greaterEqual, limit, signed: false)) {
-      let site = owner.site(.indexRange, op, of: function)
+      let site = owner.tables.site(op, of: function)
       runtime.fail(context, Int(apus_status_index_out_of_range), site: site, index, limit)
       e.returnVoid()
     }

@@ -47,8 +47,7 @@ extension FunctionLowering {
 
   func lowerAssert(_ op: OpID) {
     e.ifThen(e.not(register(function.operand(0, of: op)))) {
-      let message = function.string("message", of: op) ?? ""
-      let site = owner.site(.assertion(message), op, of: function)
+      let site = owner.tables.site(op, of: function)
       runtime.fail(context, Int(apus_status_guard_failed), site: site, e.index(0), e.index(0))
       e.returnVoid()
     }
@@ -57,7 +56,7 @@ extension FunctionLowering {
   func lowerCustomCall(_ op: OpID) {
     let operands = function.operands(of: op).map { tensor(of: $0) }
     let results = function.results(of: op)
-    let index = owner.customOperation(function.string("name", of: op) ?? "")
+    let index = owner.tables.customOperation(function.string("name", of: op) ?? "")
     let (operandArray, resultArray) = (tensorArray(operands), tensorArray(results.map { emptyTensor(type($0)) }))
     let status = runtime.customCall(
       context, index: index, operands: (operandArray, operands.count), results: (resultArray, results.count))

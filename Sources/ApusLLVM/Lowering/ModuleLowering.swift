@@ -9,24 +9,23 @@ final class ModuleLowering {
   let module: Module
   let e: Emitter
   let runtime: RuntimeCalls
-  /// Set before each symbol that the module defines or needs.
-  let prefix: String
+  let generator: CodeGenerator
 
-  private(set) var constants: [CompiledModule.Constant] = []
-  private(set) var sites: [CompiledModule.Site] = []
-  private(set) var customOperations: [String] = []
+  let tables: ModuleTables
 
-  private var constantIndices: [ConstantTensor: Int] = [:]
-  private var siteIndices: [CompiledModule.Site: Int] = [:]
   private var nameCount = 0
   private let overlaps: OverlappingParameters
 
-  init(_ module: Module, for machine: Machine, prefix: String) throws(DiagnosticError) {
+  init(
+    _ module: Module, _ tables: ModuleTables, _ overlaps: OverlappingParameters, for generator: CodeGenerator
+  ) throws(DiagnosticError) {
     self.module = module
-    self.prefix = prefix
-    e = Emitter(prefix, for: try TargetMachine(machine))
+    self.tables = tables
+    self.overlaps = overlaps
+    self.generator = generator
+    e = Emitter(generator.symbolPrefix, for: try TargetMachine(generator.machine))
+    e.contractsProducts = generator.fastMath
     runtime = RuntimeCalls(e: e)
-    overlaps = OverlappingParameters(module)
   }
 
   /// Generates a function as an `apus_kernel`.
@@ -52,65 +51,25 @@ final class ModuleLowering {
     return e.definedFunction(symbol, runtime.kernelParameters) ?? e.declare(symbol, runtime.kernelParameters)
   }
 
-  func symbol(_ name: String) -> String { prefix + name }
+  func symbol(_ name: String) -> String { generator.symbolPrefix + name }
 
   /// A name for a function that only this module calls.
   func newName(_ stem: String) -> String {
     nameCount += 1
-    return "\(prefix)\(stem).\(nameCount)"
+    return "\(generator.symbolPrefix)\(stem).\(nameCount)"
   }
 }
 
 // MARK: - What stands beside the code
 
 extension ModuleLowering {
-  /// Bytes up to which a constant becomes part of the code.
-  private static let mostInlineBytes = 1024
-
   /// The address of a buffer's constant: small ones lie in the object, others are external symbols, so that weights
   /// are not copied.
   func constant(_ op: OpID, of function: Function) -> CodeValue {
-    let type = function.type(of: function.result(of: op))
-    guard let constant = try? constantTensor(op, of: function, type).packed(as: type.layout) else {
-      preconditionFailure("a constant of @\(function.name) does not fit in memory")
+    switch tables.constant(op, of: function) {
+    case .inline(let constant): constant.tensor.withUnsafeBytes { e.constantData([UInt8]($0), alignment: 64) }
+    case .external(let index): e.externalData(generator.constantSymbol(index))
     }
-    if constant.tensor.byteCount <= Self.mostInlineBytes {
-      return constant.tensor.withUnsafeBytes { e.constantData([UInt8]($0), alignment: 64) }
-    }
-    let index = constantIndices[constant] ?? constants.count
-    if index == constants.count {
-      constantIndices[constant] = index
-      constants.append(CompiledModule.Constant(symbol: symbol("constant.\(index)"), value: constant))
-    }
-    return e.externalData(constants[index].symbol)
-  }
-
-  private func constantTensor(_ op: OpID, of function: Function, _ type: TensorType) throws -> ConstantTensor {
-    switch function.attribute("value", of: op) {
-    case .tensor(let tensor)?: return tensor
-    case .scalar(let scalar)?:
-      guard let shape = type.constantShape else {
-        preconditionFailure("a constant buffer in @\(function.name) has no constant size")
-      }
-      return ConstantTensor(try Tensor(repeating: scalar, type.element, shape: shape))
-    case _: preconditionFailure("a constant without a value in @\(function.name)")
-    }
-  }
-
-  /// The index of a place where a run can fail.
-  func site(_ reason: CompiledModule.Site.Reason, _ op: OpID, of function: Function) -> Int {
-    let site = CompiledModule.Site(reason: reason, locations: function.places(of: op))
-    if let known = siteIndices[site] { return known }
-    siteIndices[site] = sites.count
-    sites.append(site)
-    return sites.count - 1
-  }
-
-  /// The index of a custom op in the executable's table.
-  func customOperation(_ name: String) -> Int {
-    if let known = customOperations.firstIndex(of: name) { return known }
-    customOperations.append(name)
-    return customOperations.count - 1
   }
 
   /// One scope for each root of memory, parameters that some caller gives the same memory sharing one.
@@ -137,19 +96,5 @@ extension ModuleLowering {
       }
     }
     return (scopes, next)
-  }
-}
-
-extension Function {
-  /// Where an op came from, as places in the source.
-  fileprivate func places(of op: OpID) -> [Place] {
-    func places(_ location: Location) -> [Place] {
-      switch location {
-      case .unknown: []
-      case .place(let place): [place]
-      case .merged(let parts): parts.flatMap { places(self.location($0)) }
-      }
-    }
-    return places(location(of: op))
   }
 }
