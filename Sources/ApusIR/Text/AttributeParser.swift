@@ -29,6 +29,7 @@ extension IRParser {
 
   /// Whether a value follows, but surely not one of that kind.
   private func isAtOtherKind(than kind: AttributeInfo.Kind) -> Bool {
+    if tokens.current.startsLine { return false }
     let isList = tokens.at(.leftBracket)
     let isNumber = tokens.at(.integer) || tokens.at(.float) || tokens.at(.minus)
     let isText = tokens.at(.string) || tokens.at(.symbol) || tokens.at(.value)

@@ -25,7 +25,9 @@ struct CallRules {
       let name = function.string(attribute, of: op)
     else { return [] }
     guard let id = module.find(name) else {
-      return [Problem(id: "call.unknown", message: "the module has no function @\(NameText.name(name))")]
+      let code = function.opcode(of: op)
+      let rule = code == .launch ? "launch.callee" : "\(code.name).C1"
+      return [Problem(id: rule, message: "the module has no function @\(NameText.name(name))")]
     }
     let callee = module[id]
     return function.opcode(of: op) == .launch ? launch(op, callee) : call(op, callee)
@@ -165,7 +167,7 @@ struct CallGraph {
           let caller = module.functions[top.function]
           let place = OpPlaces(caller.location(of: edge.op), caller.opcode(of: edge.op), caller).opcode
           diagnostics.error(
-            "call.recursion", "@\(module.functions[edge.callee.index].name) reaches itself through this call", at: place)
+            "call.C3", "@\(module.functions[edge.callee.index].name) reaches itself through this call", at: place)
         }
       }
     }
