@@ -77,9 +77,9 @@ extension Function {
       } else if let known = copies[value] {
         inner.append(known)
       } else if let source = cloned[value] {
-        let copy = result(of: copy(source, operands: [], at: .end(of: body)))
-        copies[value] = copy
-        inner.append(copy)
+        let copy = copy(source, operands: [], at: .end(of: body))
+        copies[value] = result(of: copy)
+        inner.append(result(of: copy))
       }
     }
     move(op, to: .end(of: body))
