@@ -4,6 +4,10 @@ import ApusTensor
 extension Canonicalization {
   /// Ops that place elements elsewhere.
   static let movementRules: [CanonicalRule] = [
+    // add (reshape (matmul %x, %w)), %b → reshape (add (matmul %x, %w), %b): work on a product stays beside it
+    CanonicalRule("elementwise-of-reshaped-product", OpCode.allCases.filter(\.isElementwise)) { f, op in
+      f.sinkReshape(below: op)
+    },
     // transpose (constant 0) → constant 0
     CanonicalRule("movement-of-splats", OpCode.allCases.filter(\.isMovement)) { f, op in
       let elements = f.operands(of: op).map { f.splat(of: $0) }

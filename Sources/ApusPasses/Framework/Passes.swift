@@ -19,10 +19,13 @@ public enum Passes {
   ///
   /// Contractions take in what follows them before reductions may, which would compute it once for each
   /// sweep; what is left goes to the kernels that read it.
-  public static let fuse = Pipeline([
-    formKernels, fuseElementwise, fuseEpilogues, fuseReductions, fusePrologues, fuseOutputs,
-    eliminateCommonSubexpressions, eliminateDeadCode,
-  ])
+  public static let fuse = Pipeline(
+    steps: [
+      Pipeline.Step(formKernels), Pipeline.Step(fuseElementwise, setting: ["recompute": .bool(false)]),
+      Pipeline.Step(fuseEpilogues), Pipeline.Step(fuseReductions), Pipeline.Step(fusePrologues),
+      Pipeline.Step(fuseElementwise), Pipeline.Step(fuseOutputs), Pipeline.Step(eliminateCommonSubexpressions),
+      Pipeline.Step(eliminateDeadCode),
+    ])
 
   /// From any graph to the plainest that can be lowered: a kernel for each op.
   public static let plain = prepare + Pipeline([formKernels])

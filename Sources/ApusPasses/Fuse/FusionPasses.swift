@@ -10,9 +10,14 @@ import ApusSupport
 ///
 /// A map that is read at the indices at which it is computed, or once at others (`transpose`, `slice`,
 /// `concat` …), moves into its only reader. What is read several times, by a `broadcast` or by several
-/// readers, is computed again only if that is cheaper than loading it. Runs after `form-kernels`.
-public let fuseElementwise = fusionPass("fuse-elementwise", "merges maps into the maps that read them") {
-  $0.mapIntoMap($1)
+/// readers, is computed again only if that is cheaper than loading it; without `recompute`, only if it is no
+/// computation at all. Runs after `form-kernels`, without `recompute` first: what several readers need may find its place in the
+/// epilogue of a contraction or in the kernel of a reduction.
+public let fuseElementwise = fusionPass(
+  "fuse-elementwise", "merges maps into the maps that read them",
+  parameters: [PassParameter("recompute", "let several readers compute what is cheap", default: .bool(true))]
+) {
+  $0.mapIntoMap($1, recomputing: $2.bool("recompute"))
 }
 
 /// Merges contractions into the maps that read them: bias, activation, residual.
@@ -26,7 +31,7 @@ public let fuseElementwise = fusionPass("fuse-elementwise", "merges maps into th
 /// `fuse-elementwise`, which makes one map of what follows, and before `fuse-reductions`, which would compute
 /// that map once for each sweep.
 public let fuseEpilogues = fusionPass("fuse-epilogues", "merges contractions into the maps that read them") {
-  $0.contractionIntoMap($1)
+  fusion, pair, _ in fusion.contractionIntoMap(pair)
 }
 
 /// Merges reductions over the same axes of one shape, and the maps around them: a softmax becomes one kernel.
@@ -39,7 +44,7 @@ public let fuseEpilogues = fusionPass("fuse-epilogues", "merges contractions int
 /// What depends on a reduction is only combined index by index (`KernelShape`), so that each row is
 /// computed by itself. Runs after `fuse-epilogues`.
 public let fuseReductions = fusionPass("fuse-reductions", "merges reductions with the maps around them") {
-  $0.aroundReduction($1)
+  fusion, pair, _ in fusion.aroundReduction(pair)
 }
 
 /// Merges maps into the contractions that read them: transposes, conversions, a residual for the epilogue.
@@ -51,7 +56,7 @@ public let fuseReductions = fusionPass("fuse-reductions", "merges reductions wit
 /// On the way to an operand, which is read many times, only cheap maps of few ops follow the packing. Runs last of the fusions: what
 /// can stand in the epilogue of another contraction should.
 public let fusePrologues = fusionPass("fuse-prologues", "merges maps into the contractions that read them") {
-  $0.mapIntoContraction($1)
+  fusion, pair, _ in fusion.mapIntoContraction(pair)
 }
 
 /// Merges maps and reductions into a reader of theirs that is not the only one; the merged kernel yields both tensors.
@@ -62,20 +67,20 @@ public let fusePrologues = fusionPass("fuse-prologues", "merges maps into the co
 ///
 /// The other readers must stand after the reader that takes it in. Runs after the other fusions, which leave nothing to yield.
 public let fuseOutputs = fusionPass("fuse-outputs", "lets a kernel yield what another also reads") {
-  $0.keepingOutputs($1)
+  fusion, pair, _ in fusion.keepingOutputs(pair)
 }
 
 private func fusionPass(
-  _ name: String, _ summary: String,
-  _ rule: @escaping @Sendable (borrowing KernelFusion, KernelFusion.Pair) -> KernelFusion.Decision
+  _ name: String, _ summary: String, parameters: [PassParameter] = [],
+  _ rule: @escaping @Sendable (borrowing KernelFusion, KernelFusion.Pair, PassArguments) -> KernelFusion.Decision
 ) -> FunctionPass {
-  FunctionPass(name, summary, phases: [.fused]) { f, _ in
+  FunctionPass(name, summary, parameters: parameters, phases: [.fused]) { f, arguments in
     // The fusion owns the function while it works, so that its tables are not copied.
     var taken = Function(name: f.name, phase: f.phase)
     swap(&f, &taken)
     var fusion = KernelFusion(taken)
     taken = Function(name: "")
-    fusion.run(rule)
+    fusion.run { rule($0, $1, arguments) }
     f = fusion.f
     return fusion.merges > 0
   }

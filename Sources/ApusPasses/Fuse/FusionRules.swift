@@ -2,10 +2,10 @@ import ApusIR
 
 extension KernelFusion {
   /// See `fuseElementwise`.
-  func mapIntoMap(_ pair: Pair) -> Decision {
+  func mapIntoMap(_ pair: Pair, recomputing: Bool) -> Decision {
     let (producer, consumer) = (summary(pair.producer), summary(pair.consumer))
     guard producer.kind == .map, consumer.kind == .map, fits(pair) else { return .apart }
-    return intoMap(pair, producer, consumer)
+    return intoMap(pair, producer, consumer, recomputing: recomputing)
   }
 
   /// See `fuseEpilogues`.
@@ -71,7 +71,9 @@ extension KernelFusion {
 
 extension KernelFusion {
   /// Whether a producer of kind `map` is worth merging, and how.
-  private func intoMap(_ pair: Pair, _ producer: KernelSummary, _ consumer: KernelSummary) -> Decision {
+  private func intoMap(
+    _ pair: Pair, _ producer: KernelSummary, _ consumer: KernelSummary, recomputing: Bool = true
+  ) -> Decision {
     if producer.isIndexed {
       // Every index is checked, so no element may be left out.
       guard !pair.access.isPartial, pair.access.pattern == .aligned, consumer.cost <= FusionLimits.besideGather else {
@@ -86,7 +88,7 @@ extension KernelFusion {
     if consumer.pieces > FusionLimits.pieces { return .apart }
     let isCheap = producer.isCheap(pair.producer, f)
     if pair.isSole, pair.isLocal, pair.access.pattern != .repeated || isCheap { return .move }
-    guard isCheap, pair.isLocal || producer.cost == 0,
+    guard isCheap, producer.cost == 0 || (pair.isLocal && recomputing),
       consumer.recomputed + producer.cost <= FusionLimits.recomputedTotal
     else { return .apart }
     return .copy

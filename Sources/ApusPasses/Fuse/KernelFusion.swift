@@ -96,7 +96,8 @@ struct KernelFusion {
 
   /// The kernel that makes a value, directly or under a shape with other axes of size 1.
   private func producer(of value: ValueID, for consumer: OpID) -> OpID? {
-    guard let op = f.definingOp(of: value) else { return nil }
+    // An earlier operand may have taken the reshape along.
+    guard let op = f.definingOp(of: value), !f.isErased(op) else { return nil }
     switch f.opcode(of: op) {
     case .kernel: return op
     case .reshape:
