@@ -271,7 +271,8 @@ struct Bufferization {
   private mutating func emit(
     _ code: OpCode, _ operands: [ValueID], _ type: TensorType, attributes: [NamedAttribute] = []
   ) -> ValueID {
-    result.result(of: emit(code, operands, [type], attributes: attributes))
+    let op = emit(code, operands, [type], attributes: attributes)
+    return result.result(of: op)
   }
 
   /// Copies one buffer to another of the same type: a flat loop over its elements.
