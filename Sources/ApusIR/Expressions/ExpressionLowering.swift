@@ -18,8 +18,9 @@ package struct ExpressionLowering {
 
   /// Innermost last.
   private var scopes: [[String: Meaning]] = [[:]]
-  /// Statements of unrolled loops and entries of lists that may still be worked out.
-  private var budget = 1 << 22
+  /// Statements of unrolled loops, and entries of lists, that may still be worked out.
+  private var budget = Self.maximumWork
+  private static let maximumWork = 1 << 20
 
   package init(_ syntax: Syntax, _ emitter: Emitter, diagnostics: Diagnostics = Diagnostics()) {
     self.syntax = syntax

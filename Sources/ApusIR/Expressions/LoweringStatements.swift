@@ -33,7 +33,6 @@ extension ExpressionLowering {
   }
 
   private mutating func lower(_ statement: Syntax.Statement) throws(EmissionError) -> Returned? {
-    try spend(1)
     switch statement.kind {
     case .bind(let names, let node): try bind(names, node, statement.range)
     case .assert(let condition, let message): try assertion(condition, message, statement.range)
@@ -89,7 +88,8 @@ extension ExpressionLowering {
     _ name: String, _ list: NodeID, _ body: [Syntax.Statement]
   ) throws(EmissionError) {
     for element in try self.list(list).elements {
-      try spend(1)
+      // An op takes a few hundred bytes, an entry of a list 16.
+      try spend(8 * (1 + body.count))
       bind(name, element)
       let before = diagnostics.list.count
       _ = try lower(body)

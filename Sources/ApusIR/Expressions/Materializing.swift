@@ -161,12 +161,15 @@ extension Emitter {
 
   /// Most elements that a list in a text may make a tensor of.
   static let maximumLeaves = 1 << 24
+  /// Most entries where some are known only when the graph runs: each takes ops of its own.
+  static let maximumStackedLeaves = 1 << 14
 
   private mutating func tensor(
     _ list: StaticList, as element: ElementType, at place: Place
   ) throws(EmissionError) -> ValueID {
-    guard list.leaves <= Self.maximumLeaves, list.depth <= TypeParser.maximumRank else {
-      throw failed("literal.size", "the list is too large for a tensor", at: place)
+    let limit = list.isRuntime ? Self.maximumStackedLeaves : Self.maximumLeaves
+    guard list.leaves <= limit, list.depth <= TypeParser.maximumRank else {
+      throw failed("static.limit", "the list is too large for a tensor", at: place)
     }
     if list.isRuntime { return try stacked(list, as: element, at: place) }
     return constant(ConstantTensor(try tensorLiteral(list, as: element, at: place)))

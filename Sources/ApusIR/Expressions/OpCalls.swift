@@ -271,7 +271,7 @@ extension Emitter {
   }
 
   private func trivialReshape(_ call: OpArguments) throws(EmissionError) -> ValueID? {
-    guard let shape = call.shape, let value = call.operands.first?.first?.meaning.value else { return nil }
+    guard call.to == nil, let shape = call.shape, let value = call.operands.first?.first?.meaning.value else { return nil }
     return type(of: value).dims == (try dims(shape, "shape")) ? value : nil
   }
 }
