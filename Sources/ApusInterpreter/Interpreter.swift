@@ -30,8 +30,8 @@ public struct Interpreter: Sendable {
   /// A function of phase `loops` takes buffers: `inputs` are the first of them, zeros with the sizes of their
   /// types the others, and the results are the contents afterwards of those others, or of what is returned.
   ///
-  /// Throws `DiagnosticError`: `input.missing`, `input.extra`, `input.type` and `input.shape` for inputs that do not fit,
-  /// `function.unknown`, `limit.memory`, `limit.steps`, and what the ops throw: `index.range`, `assert.failed`,
+  /// Throws `DiagnosticError`: `input.missing`, `input.extra`, `input.type` and `input.shape` for inputs that do not
+  /// fit, `function.unknown`, `limit.memory`, `limit.steps`, and what the ops throw: `index.range`, `assert.failed`,
   /// `loops.bounds`, `size.bounds`, `custom.unregistered`. Errors of custom operations pass through.
   public func run(_ inputs: [Tensor], function: String? = nil) throws -> [Tensor] {
     let id = try find(function)

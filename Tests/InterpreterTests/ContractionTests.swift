@@ -42,7 +42,8 @@ import Testing
     }
     // Sums overflow f16 on the way, not in the end.
     if type == .f16 {
-      let sum = try result(.matmul, try tensor(.f16, [300, 300, -300], shape: [1, 3]), try tensor(.f16, [200, 200, 200], shape: [3, 1]))
+      let sum = try result(
+        .matmul, try tensor(.f16, [300, 300, -300], shape: [1, 3]), try tensor(.f16, [200, 200, 200], shape: [3, 1]))
       #expect(doubles(sum) == [60_000])
     }
   }
@@ -50,7 +51,8 @@ import Testing
   @Test(arguments: ElementType.numbers) func s5_2_anEmptySumIsZero(_ type: ElementType) throws {
     let y = try result(.matmul, try Tensor.zeros(type, shape: [2, 0]), try Tensor.zeros(type, shape: [0, 3]))
     #expect(y == (try Tensor.zeros(type, shape: [2, 3])))
-    #expect(try result(.matmul, try Tensor.zeros(type, shape: [0, 4]), try Tensor.zeros(type, shape: [4, 3])).shape == [0, 3])
+    #expect(
+      try result(.matmul, try Tensor.zeros(type, shape: [0, 4]), try Tensor.zeros(type, shape: [4, 3])).shape == [0, 3])
     let z = try conv(try Tensor.zeros(type, shape: [1, 0, 3]), try Tensor.zeros(type, shape: [2, 0, 2]))
     #expect(z == (try Tensor.zeros(type, shape: [1, 2, 2])))
   }
@@ -60,7 +62,9 @@ import Testing
     let y = try result(.matmul, x, try tensor(type, [2, 1], shape: [2, 1]))
     // 2 · largest + 2, and 7.
     #expect(doubles(y) == [0, 7])
-    let z = try conv(try tensor(type, exactly: [type.largest, .signed(2)], shape: [1, 1, 2]), try tensor(type, [2, 1], shape: [1, 1, 2]))
+    let z = try conv(
+      try tensor(type, exactly: [type.largest, .signed(2)], shape: [1, 1, 2]),
+      try tensor(type, [2, 1], shape: [1, 1, 2]))
     #expect(doubles(z) == [0])
   }
 

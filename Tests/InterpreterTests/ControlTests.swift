@@ -8,7 +8,9 @@ import Testing
   private let scalar = TensorType.scalar(.f32)
   private let flag = TensorType.scalar(.bool)
 
-  private func number(_ function: inout Function, _ value: Double, _ type: TensorType, in block: BlockID) throws -> ValueID {
+  private func number(
+    _ function: inout Function, _ value: Double, _ type: TensorType, in block: BlockID
+  ) throws -> ValueID {
     let scalar = Scalar.float(value).converted(to: type.element)
     return try function.emit(.constant, [], [NamedAttribute("value", .scalar(scalar))], stated: type, in: block)
   }
@@ -65,7 +67,8 @@ import Testing
   @Test func s10_2_aCarriedSizeMayGrow() throws {
     var symbols = SymbolTable()
     let carried = (0..<3).map { _ in
-      TensorType(.f32, [.symbol(symbols.append(Symbol(name: "", bounds: DimBounds(lower: 0, upper: 6), origin: .value)))])
+      TensorType(
+        .f32, [.symbol(symbols.append(Symbol(name: "", bounds: DimBounds(lower: 0, upper: 6), origin: .value)))])
     }
     let main = try function([scalar, type(.f32, [1])], symbols: symbols) { function, values in
       let loop = function.insert(.while, [values[1]], results: [carried[2]], at: .end(of: function.entry))
@@ -94,7 +97,8 @@ import Testing
       try function([type(.f32, [2]), type(.f32, [3])]) { function, values in
         try values.map { value in
           let op = function.insert(
-            .call, [value], attributes: [NamedAttribute("callee", .function("sum"))], results: [TensorType.scalar(.f32)],
+            .call, [value], attributes: [NamedAttribute("callee", .function("sum"))],
+            results: [TensorType.scalar(.f32)],
             at: .end(of: function.entry))
           return function.result(of: op)
         }

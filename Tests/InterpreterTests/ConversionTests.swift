@@ -94,7 +94,8 @@ import Testing
     _ source: ElementType, _ target: ElementType
   ) throws {
     let x = try tensor(
-      source, exactly: [.float(3.7), .float(-2.5), .signed(.min), .unsigned(.max), .float(1e6), .bool(true), .float(-0.0)])
+      source,
+      exactly: [.float(3.7), .float(-2.5), .signed(.min), .unsigned(.max), .float(1e6), .bool(true), .float(-0.0)])
     #expect(scalars(try convert(x, to: target)) == scalars(x).map { $0.converted(to: target) })
   }
 }

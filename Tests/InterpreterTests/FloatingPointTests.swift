@@ -76,7 +76,8 @@ import Testing
 
   @Test(arguments: ElementType.floats) func s1_3_overflowIsInfiniteAndDenormalsStay(_ type: ElementType) throws {
     let tiniest: Scalar =
-      type == .f64 ? .float(.leastNonzeroMagnitude) : .float(type == .f32 ? 0x1p-149 : type == .f16 ? 0x1p-24 : 0x1p-133)
+      type == .f64
+      ? .float(.leastNonzeroMagnitude) : .float(type == .f32 ? 0x1p-149 : type == .f16 ? 0x1p-24 : 0x1p-133)
     let small = try tensor(type, exactly: [tiniest])
     #expect(scalars(try result(.add, small, small)) == [.float(2 * tiniest.asDouble)])
     #expect(scalars(try result(.mul, small, try tensor(type, [1]))) == [tiniest])
@@ -130,7 +131,8 @@ import Testing
       #expect(doubles(try result(code, one, nan))[0].isNaN, "\(code)")
     }
     let unary: [OpCode] = [
-      .abs, .neg, .sign, .floor, .ceil, .round, .trunc, .sqrt, .exp, .expm1, .log, .log1p, .sin, .cos, .tan, .asin, .acos,
+      .abs, .neg, .sign, .floor, .ceil, .round, .trunc, .sqrt, .exp, .expm1, .log, .log1p, .sin, .cos, .tan, .asin,
+      .acos,
       .atan, .sinh, .cosh, .tanh, .asinh, .acosh, .atanh, .erf, .logistic,
     ]
     for code in unary { #expect(doubles(try result(code, nan))[0].isNaN, "\(code)") }

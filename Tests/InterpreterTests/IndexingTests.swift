@@ -31,7 +31,8 @@ import Testing
     #expect(try result(.gather, x, try Tensor.zeros(.s64, shape: [0]), attributes: ["axis": .int(0)]).shape == [0, 0])
   }
 
-  @Test(arguments: ElementType.allCases, indexTypes) func gathersPick(_ type: ElementType, _ index: ElementType) throws {
+  @Test(arguments: ElementType.allCases, indexTypes) func gathersPick(_ type: ElementType, _ index: ElementType) throws
+  {
     let x = try tensor(type, [0, 1, 1, 0, 1, 0], shape: [2, 3])
     let rows = try result(.gather, x, try tensor(index, [1, 0, 1], shape: [3, 1]), attributes: ["axis": .int(0)])
     #expect(rows.shape == [3, 1, 3] && doubles(rows) == [0, 1, 0, 0, 1, 1, 0, 1, 0])
@@ -89,7 +90,8 @@ import Testing
 
   @Test func scatterWritesSlices() throws {
     let x = Tensor([Float(0), 0, 0, 0, 0, 0], shape: [3, 2])
-    let y = try result(.scatterNd, x, Tensor([Int32(2), 0], shape: [2, 1]), Tensor([Float(1), 2, 3, 4], shape: [2, 2]))
+    let y = try result(
+      .scatterNd, x, Tensor([Int32(2), 0], shape: [2, 1]), Tensor([Float(1), 2, 3, 4], shape: [2, 2]))
     #expect(y == Tensor([Float(3), 4, 0, 0, 1, 2], shape: [3, 2]))
     #expect(x.values(as: Float.self) == [0, 0, 0, 0, 0, 0])
     let unchanged = try result(.scatterNd, x, Tensor([Int32](), shape: [0, 1]), Tensor([Float](), shape: [0, 2]))

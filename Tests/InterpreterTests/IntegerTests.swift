@@ -19,7 +19,8 @@ import Testing
   @Test(arguments: ElementType.integers) func s2_2_divisionTruncatesAndByZeroIsZero(_ type: ElementType) throws {
     let y = try result(.div, try tensor(type, [7, 9, 0]), try tensor(type, [2, 0, 0]))
     #expect(doubles(y) == [3, 0, 0])
-    #expect(scalars(try result(.div, try tensor(type, exactly: [type.largest]), try tensor(type, [1]))) == [type.largest])
+    #expect(
+      scalars(try result(.div, try tensor(type, exactly: [type.largest]), try tensor(type, [1]))) == [type.largest])
     if type.isSignedInteger {
       #expect(doubles(try result(.div, try tensor(type, [-7, 7]), try tensor(type, [2, -2]))) == [-3, -3])
     }
@@ -79,7 +80,8 @@ import Testing
   @Test(arguments: ElementType.integers) func s2_9_longShiftsGiveZero(_ type: ElementType) throws {
     let width = Double(type.bitWidth)
     let x = try tensor(type, exactly: [type.largest, type.smallest, type.largest])
-    let counts = try tensor(type, exactly: [.float(width), .float(width), type.isSignedInteger ? .signed(-1) : type.largest])
+    let counts = try tensor(
+      type, exactly: [.float(width), .float(width), type.isSignedInteger ? .signed(-1) : type.largest])
     #expect(doubles(try result(.shiftLeft, x, counts)) == [0, 0, 0])
     #expect(doubles(try result(.shiftRight, x, counts)) == [0, 0, 0])
   }

@@ -23,7 +23,8 @@ import Testing
   @Test(arguments: ElementType.allCases) func s7_2_reshapeKeepsTheOrder(_ element: ElementType) throws {
     let x = try alternating(element, [2, 3])
     #expect(doubles(try result(.reshape, x, stated: type(element, [3, 2]))) == doubles(x))
-    #expect(try result(.reshape, try Tensor.zeros(element, shape: [0, 3]), stated: type(element, [5, 0])).shape == [5, 0])
+    #expect(
+      try result(.reshape, try Tensor.zeros(element, shape: [0, 3]), stated: type(element, [5, 0])).shape == [5, 0])
     #expect(try result(.reshape, try Tensor.zeros(element, shape: [1]), stated: type(element, [])).shape == [])
   }
 
@@ -31,7 +32,10 @@ import Testing
     let x = try tensor(element, [0, 1, 1, 0, 0, 1], shape: [1, 2, 3])
     let y = try result(.transpose, x, attributes: ["perm": .ints([2, 0, 1])])
     #expect(y.shape == [3, 1, 2] && doubles(y) == [0, 0, 1, 0, 1, 1])
-    #expect(try result(.transpose, try Tensor.zeros(element, shape: [2, 0]), attributes: ["perm": .ints([1, 0])]).shape == [0, 2])
+    #expect(
+      try result(.transpose, try Tensor.zeros(element, shape: [2, 0]), attributes: ["perm": .ints([1, 0])]).shape == [
+        0, 2,
+      ])
     #expect(try result(.transpose, try tensor(element, [1], shape: []), attributes: ["perm": .ints([])]).shape == [])
   }
 

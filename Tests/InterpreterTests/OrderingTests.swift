@@ -8,7 +8,8 @@ import Testing
     doubles(try result(code, x, attributes: ["axis": .int(axis), "last": .bool(last)]))
   }
 
-  private func sort(_ x: Tensor, axis: Int = 0, descending: Bool = false) throws -> (values: Tensor, indices: [Double]) {
+  private func sort(_ x: Tensor, axis: Int = 0, descending: Bool = false) throws -> (values: Tensor, indices: [Double])
+  {
     let both = try evaluate(.sort, [x], ["axis": .int(axis), "descending": .bool(descending)])
     return (both[0], doubles(both[1]))
   }

@@ -48,7 +48,9 @@ import Testing
     } catch let error as DiagnosticError {
       #expect(error.diagnostics[0].id == "input.shape")
       let message = error.diagnostics[0].message
-      #expect(message.contains("input 1, axis 0: expected 3, got 4") && message.contains("B is the size of axis 0 of input 0"))
+      #expect(
+        message.contains("input 1, axis 0: expected 3, got 4") && message.contains("B is the size of axis 0 of input 0")
+      )
     }
   }
 
@@ -113,7 +115,8 @@ import Testing
       let wide = try function.emit(
         .broadcast, values, [NamedAttribute("axes", .ints([0, 1]))], stated: type(.f32, [100, 100]))
       let sum = try function.emit(.reduceSum, [wide], [NamedAttribute("axes", .ints([0, 1]))])
-      let again = try function.emit(.broadcast, [sum], [NamedAttribute("axes", .ints([]))], stated: type(.f32, [100, 100]))
+      let again = try function.emit(
+        .broadcast, [sum], [NamedAttribute("axes", .ints([]))], stated: type(.f32, [100, 100]))
       return [again]
     }
     let input = [try zeros(1, 1)]

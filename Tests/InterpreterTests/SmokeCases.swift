@@ -66,7 +66,9 @@ struct SmokeCase: Sendable {
   ]
 
   private static let byCode: [OpCode: [SmokeCase]] = [
-    .constant: [SmokeCase(attributes: ["value": .int(1)], stated: [3, 5]), SmokeCase(attributes: ["value": .int(0)], stated: [0])],
+    .constant: [
+      SmokeCase(attributes: ["value": .int(1)], stated: [3, 5]), SmokeCase(attributes: ["value": .int(0)], stated: [0]),
+    ],
     .iota: [SmokeCase(attributes: ["axis": .int(1)], stated: [3, 5]), SmokeCase(stated: [0, 2])],
     .size: [SmokeCase(attributes: ["of": .dims([7])])],
     .broadcast: [
@@ -97,7 +99,8 @@ struct SmokeCase: Sendable {
       SmokeCase([3], [0], attributes: ["axis": .int(0)]), SmokeCase([3, 5], [], attributes: ["axis": .int(0)]),
     ],
     .gatherElements: [
-      SmokeCase([3, 5], [7, 5], attributes: ["axis": .int(0)]), SmokeCase([3, 5], [0, 5], attributes: ["axis": .int(0)]),
+      SmokeCase([3, 5], [7, 5], attributes: ["axis": .int(0)]),
+      SmokeCase([3, 5], [0, 5], attributes: ["axis": .int(0)]),
     ],
     .gatherNd: [
       SmokeCase([3, 5], [7, 2]), SmokeCase([3, 5], [2, 1]), SmokeCase([3, 5], [0, 2]),
@@ -109,7 +112,8 @@ struct SmokeCase: Sendable {
     ],
     .scatterNd: [SmokeCase([3, 5], [7, 1], [7, 5]), SmokeCase([3, 5], [0, 2], [0])],
     .dynamicSlice: [
-      SmokeCase([3, 5], [2], attributes: ["sizes": .dims([2, 3])]), SmokeCase([3], [1], attributes: ["sizes": .dims([0])]),
+      SmokeCase([3, 5], [2], attributes: ["sizes": .dims([2, 3])]),
+      SmokeCase([3], [1], attributes: ["sizes": .dims([0])]),
     ],
     .dynamicUpdateSlice: [SmokeCase([3, 5], [1, 4], [2]), SmokeCase([3], [0], [1])],
     .nonZero: [SmokeCase([3, 5]), SmokeCase([0]), SmokeCase([])],
@@ -128,7 +132,10 @@ struct SmokeCase: Sendable {
       return each
     },
     .maxPool: pools, .averagePool: pools,
-    .matmul: [SmokeCase([3, 5], [5, 7]), SmokeCase([2, 3, 1], [2, 1, 5]), SmokeCase([3, 0], [0, 2]), SmokeCase([0, 5], [5, 7])],
+    .matmul: [
+      SmokeCase([3, 5], [5, 7]), SmokeCase([2, 3, 1], [2, 1, 5]), SmokeCase([3, 0], [0, 2]),
+      SmokeCase([0, 5], [5, 7]),
+    ],
     .matmulInteger: [SmokeCase([3, 5], [5, 7]), SmokeCase([3, 0], [0, 2])],
     .conv: convolutions, .convInteger: convolutions,
     .clamp: [SmokeCase([3, 5], [], []), SmokeCase([0], [], [])],
@@ -143,7 +150,8 @@ struct SmokeCase: Sendable {
     .batchNorm: [SmokeCase([2, 3, 5], [3], [3], [3], [3]), SmokeCase([0, 3, 5], [3], [3], [3], [3])],
     .attention: [
       SmokeCase([2, 4, 3, 5], [2, 2, 7, 5], [2, 2, 7, 3]),
-      SmokeCase([1, 1, 3, 4], [1, 1, 3, 4], [1, 1, 3, 4], attributes: ["causal": .bool(true), "scale": .float(0.5)]),
+      SmokeCase(
+        [1, 1, 3, 4], [1, 1, 3, 4], [1, 1, 3, 4], attributes: ["causal": .bool(true), "scale": .float(0.5)]),
       SmokeCase([1, 2, 3, 4], [1, 1, 5, 4], [1, 1, 5, 4], [3, 5]),
     ],
     .rope: [
@@ -151,7 +159,9 @@ struct SmokeCase: Sendable {
       SmokeCase([1, 2, 3, 4], [3, 2], [3, 2], attributes: ["interleaved": .bool(true)]),
     ],
     .crossEntropy: [SmokeCase([3, 5], [3])],
-    .oneHot: [SmokeCase([3, 2], attributes: ["depth": .dims([5])]), SmokeCase([0], attributes: ["depth": .dims([3])])],
+    .oneHot: [
+      SmokeCase([3, 2], attributes: ["depth": .dims([5])]), SmokeCase([0], attributes: ["depth": .dims([3])]),
+    ],
     .convTranspose: [
       SmokeCase([1, 2, 5], [2, 3, 3]),
       SmokeCase(

@@ -43,14 +43,18 @@ import Testing
     let operands = try each.shapes.enumerated().map { index, shape in
       try operand(info.operands[min(index, info.operands.count - 1)], shape, types, info, &generator)
     }
-    if info.code == .bitcast, types["T"]?.byteCount != types["U"]?.byteCount || (types["T"] == .bool) != (types["U"] == .bool) {
+    if info.code == .bitcast,
+      types["T"]?.byteCount != types["U"]?.byteCount || (types["T"] == .bool) != (types["U"] == .bool)
+    {
       return []
     }
     var symbols = SymbolTable()
     var stated = each.stated.flatMap { shape in types["T"].map { [type($0, shape)] } }
     if [.convert, .bitcast].contains(info.code), let target = types["U"] { stated = [type(target, each.shapes[0])] }
     var attributes = each.attributes
-    if info.code == .constant, let element = types["T"] { attributes = [NamedAttribute("value", .scalar(.one(element)))] }
+    if info.code == .constant, let element = types["T"] {
+      attributes = [NamedAttribute("value", .scalar(.one(element)))]
+    }
     let inferred = try infer(
       info.code, operands: operands.map(type), attributes: attributes, stated: stated, symbols: &symbols)
     let results = try Interpreter.evaluate(

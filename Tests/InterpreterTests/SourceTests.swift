@@ -34,7 +34,8 @@ import Testing
     }
     #expect(Array(try bits(.u32, [5], seed: seed).values(as: UInt32.self).prefix(4)) == words)
     #expect(try bits(.u8, [2, 2], seed: seed).values(as: UInt8.self) == words.map { UInt8(truncatingIfNeeded: $0) })
-    #expect(try bits(.u16, [3], seed: seed).values(as: UInt16.self) == words.prefix(3).map { UInt16(truncatingIfNeeded: $0) })
+    #expect(
+      try bits(.u16, [3], seed: seed).values(as: UInt16.self) == words.prefix(3).map { UInt16(truncatingIfNeeded: $0) })
     #expect(try bits(.u64, [2], seed: seed).values(as: UInt64.self) == [0xE169_C58D_6627_E8D5, 0x9B00_DBD8_BC57_AC4C])
     let next = Philox(key: 1 << 40).block(1)
     let other = try bits(.u32, [2, 3], seed: Tensor(scalar: UInt64(1) << 40)).values(as: UInt32.self)

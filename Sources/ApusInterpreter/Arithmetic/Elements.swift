@@ -143,6 +143,7 @@ enum Elements: Sendable {
 /// `transform` of each value.
 func mapped<A, B>(_ values: [A], _ transform: (A) -> B) -> [B] {
   let count = values.count
+  if count == 1 { return [transform(values[0])] }
   return [B](unsafeUninitializedCapacity: count) { target, initialized in
     values.withUnsafeBufferPointer { source in
       guard let target = target.baseAddress, let source = source.baseAddress else { return }
@@ -160,6 +161,7 @@ func mapped<A, B>(_ values: [A], _ transform: (A) -> B) -> [B] {
 func mapped<A, B, C>(_ left: [A], _ right: [B], _ combine: (A, B) -> C) -> [C] {
   let count = left.count
   precondition(right.count == count, "\(count) elements against \(right.count)")
+  if count == 1 { return [combine(left[0], right[0])] }
   return [C](unsafeUninitializedCapacity: count) { target, initialized in
     left.withUnsafeBufferPointer { left in
       right.withUnsafeBufferPointer { right in

@@ -3,31 +3,30 @@ import ApusSupport
 import ApusTensor
 
 extension Run {
-  func execute(_ control: ControlOp, _ op: OpID, _ frame: Frame) throws {
+  func execute(_ control: ControlOp, _ step: Step, _ frame: Frame) throws {
     let function = frame.function
-    let operands = function.operands(of: op).map { frame[$0] }
+    let operands = step.operands.map { frame[$0] }
     switch control {
     case .if:
-      let region = function.region(try operands[0].condition() ? 0 : 1, of: op)
-      try define(op, try execute(region, frame), frame)
+      let region = step.regions[try operands[0].condition() ? 0 : 1]
+      try define(step, try execute(region, frame), frame)
     case .while:
-      try define(op, try loop(op, operands, frame), frame)
+      try define(step, try loop(step, operands, frame), frame)
     case .for:
-      try define(op, try count(op, operands, frame), frame)
+      try define(step, try count(step, operands, frame), frame)
     case .call:
-      try define(op, try self.call(callee(of: op, frame), operands), frame)
+      try define(step, try self.call(callee(of: step, frame), operands), frame)
     case .launch:
-      let sizes = try (function.dims("sizes", of: op) ?? []).map(frame.size)
-      _ = try self.call(callee(of: op, frame), operands, sizes: sizes)
+      let sizes = try (function.dims("sizes", of: step.op) ?? []).map(frame.size)
+      _ = try self.call(callee(of: step, frame), operands, sizes: sizes)
     case .kernel:
-      let body = function.region(0, of: op)
-      try enter(body, operands, frame)
-      try define(op, try execute(body, frame), frame)
+      try enter(step.regions[0], operands, frame)
+      try define(step, try execute(step.regions[0], frame), frame)
     case .customCall:
-      try define(op, try callCustom(op, operands, frame), frame)
+      try define(step, try callCustom(step, operands, frame), frame)
     case .assert:
       guard try operands[0].condition() else {
-        throw DiagnosticError(id: "assert.failed", function.string("message", of: op) ?? "an assertion does not hold")
+        throw DiagnosticError(id: "assert.failed", function.string("message", of: step.op) ?? "an assertion does not hold")
       }
     case .terminator:
       preconditionFailure("a terminator within a block")
@@ -42,19 +41,18 @@ extension Run {
   }
 
   /// Makes the values the results of an op. It defines those symbols that its operands do not have.
-  private func define(_ op: OpID, _ values: [RuntimeValue], _ frame: Frame) throws {
-    let function = frame.function
+  private func define(_ step: Step, _ values: [RuntimeValue], _ frame: Frame) throws {
     var known: Set<SymbolID> = []
-    for operand in function.operands(of: op) {
-      for dim in function.type(of: operand).dims { dim.forEachSymbol { known.insert($0) } }
+    for operand in step.areSizesKnown ? [] : step.operands {
+      for dim in frame.function.type(of: operand).dims { dim.forEachSymbol { known.insert($0) } }
     }
-    for (result, value) in zip(function.results(of: op), values) {
+    for (result, value) in zip(step.results, values) {
       try frame.define(result, value) { !known.contains($0) }
     }
   }
 
-  private func loop(_ op: OpID, _ inits: [RuntimeValue], _ frame: Frame) throws -> [RuntimeValue] {
-    let (test, body) = (frame.function.region(0, of: op), frame.function.region(1, of: op))
+  private func loop(_ step: Step, _ inits: [RuntimeValue], _ frame: Frame) throws -> [RuntimeValue] {
+    let (test, body) = (step.regions[0], step.regions[1])
     var carried = inits
     while true {
       try enter(test, carried, frame)
@@ -65,20 +63,19 @@ extension Run {
     }
   }
 
-  private func callee(of op: OpID, _ frame: Frame) -> FunctionID {
-    guard let name = frame.function.string("callee", of: op), let id = interpreter.module.find(name) else {
+  private func callee(of step: Step, _ frame: Frame) -> FunctionID {
+    guard let name = frame.function.string("callee", of: step.op), let id = interpreter.module.find(name) else {
       preconditionFailure("a call of an unknown function passed the verifier")
     }
     return id
   }
 
-  private func callCustom(_ op: OpID, _ operands: [RuntimeValue], _ frame: Frame) throws -> [RuntimeValue] {
-    let function = frame.function
-    let name = function.string("name", of: op) ?? ""
+  private func callCustom(_ step: Step, _ operands: [RuntimeValue], _ frame: Frame) throws -> [RuntimeValue] {
+    let name = frame.function.string("name", of: step.op) ?? ""
     guard let operation = interpreter.customOperations[name] else {
       throw DiagnosticError(id: "custom.unregistered", "no custom operation is registered as \"\(name)\"")
     }
-    let types = function.results(of: op).map { frame.resolved(function.type(of: $0)) }
+    let types = frame.resolvedTypes(step)
     let results = try operation(try operands.map { try $0.tensor() }, types)
     guard results.count == types.count, zip(results, types).allSatisfy({ $0.elementType == $1.element }) else {
       throw DiagnosticError(

@@ -46,6 +46,8 @@ final class Frame {
   ///
   /// Throws `input.shape` and `size.bounds`.
   func define(_ value: ValueID, _ new: RuntimeValue, mayRedefine: (SymbolID) -> Bool) throws {
+    // The lanes of a register are constants.
+    if case .register = new { return set(value, new) }
     let type = function.type(of: value)
     let shape = new.shape
     guard shape.count == type.rank else {
@@ -56,7 +58,8 @@ final class Frame {
         symbols[id.index] = shape[axis]
         guard function.symbols[id].bounds.contains(shape[axis]) else {
           throw DiagnosticError(
-            id: "size.bounds", "axis \(axis) is \(shape[axis]), but its size lies in \(text(function.symbols[id].bounds))")
+            id: "size.bounds",
+            "axis \(axis) is \(shape[axis]), but its size lies in \(text(function.symbols[id].bounds))")
         }
       } else if let expected = try? size(dim), expected != shape[axis] {
         throw mismatch(value, "is \(shape[axis]) along axis \(axis), not \(expected)")
@@ -96,6 +99,11 @@ final class Frame {
   func resolved(_ type: TensorType) -> TensorType {
     if type.constantShape != nil { return type }
     return type.with(dims: type.dims.map { dim in (try? size(dim)).map { .constant($0) } ?? dim })
+  }
+
+  /// The result types of an op with every size that is known as a constant.
+  func resolvedTypes(_ step: Step) -> [TensorType] {
+    step.areSizesKnown ? step.resultTypes : step.resultTypes.map(resolved)
   }
 
   /// The attributes with every size as a constant.

@@ -75,45 +75,42 @@ final class Run {
 
   /// Runs the ops of a block; the operands of its terminator.
   func execute(_ block: BlockID, _ frame: Frame) throws -> [RuntimeValue] {
-    for op in frame.plan.ops[block] ?? [] {
-      if case .control(.terminator) = frame.plan.families[op.index] {
-        let values = frame.function.operands(of: op).map { frame[$0] }
-        for value in frame.plan.deaths[op.index] { frame.drop(value) }
+    for step in frame.plan.steps[block] ?? [] {
+      if case .control(.terminator) = step.family {
+        let values = step.operands.map { frame[$0] }
+        for value in step.deaths { frame.drop(value) }
         return values
       }
       do {
-        try execute(op, frame)
+        try execute(step, frame)
       } catch let error as DiagnosticError {
-        throw error.located(at: frame.function.location(of: op))
+        throw error.located(at: frame.function.location(of: step.op))
       }
-      for value in frame.plan.deaths[op.index] { frame.drop(value) }
+      for value in step.deaths { frame.drop(value) }
     }
     return []
   }
 
-  private func execute(_ op: OpID, _ frame: Frame) throws {
-    switch frame.plan.families[op.index] {
-    case .control(let control): try execute(control, op, frame)
-    case .memory(let memory): try execute(memory, op, frame)
+  private func execute(_ step: Step, _ frame: Frame) throws {
+    switch step.family {
+    case .control(let control): try execute(control, step, frame)
+    case .memory(let memory): try execute(memory, step, frame)
     case .unary, .binary, .comparison, .select, .convert, .bitcast, .fma, .quantize, .dequantize, .movement,
       .indexing, .fold, .argument, .scan, .sort, .topK, .reduceWindow, .matmul, .conv, .source, .composite:
       if frame.function.phase == .loops {
-        try executeOnRegisters(op, frame)
+        try executeOnRegisters(step, frame)
       } else {
-        try executeOnTensors(op, frame)
+        try executeOnTensors(step, frame)
       }
     }
   }
 
-  private func executeOnTensors(_ op: OpID, _ frame: Frame) throws {
-    let function = frame.function
-    let results = function.results(of: op)
+  private func executeOnTensors(_ step: Step, _ frame: Frame) throws {
     let operation = Operation(
-      code: function.opcode(of: op), operands: try function.operands(of: op).map { try frame[$0].tensor() },
-      attributes: try frame.resolvedAttributes(of: op), results: results.map { frame.resolved(function.type(of: $0)) },
-      budget: budget)
-    let isDataDependent = operation.code.traits.contains(.dataDependentShape)
-    for (value, tensor) in zip(results, try evaluate(operation)) {
+      code: step.code, operands: try step.operands.map { try frame[$0].tensor() },
+      attributes: try frame.resolvedAttributes(of: step.op), results: frame.resolvedTypes(step), budget: budget)
+    let isDataDependent = step.code.traits.contains(.dataDependentShape)
+    for (value, tensor) in zip(step.results, try evaluate(operation)) {
       try frame.define(value, .tensor(tensor)) { _ in isDataDependent }
     }
   }

@@ -4,7 +4,7 @@ import ApusTensor
 
 extension Run {
   /// out[o + i, + j] = epilogue(i, j, (accumulate ? out[o + i, + j] : 0) + Σ p lhs[l + i, + p] · rhs[r + p, + j]).
-  func contract(_ op: OpID, _ operands: [RuntimeValue], _ frame: Frame) throws {
+  func contract(_ step: Step, _ operands: [RuntimeValue], _ frame: Frame) throws {
     let function = frame.function
     let (lhs, rhs, out) = (operands[0].buffer, operands[1].buffer, operands[2].buffer)
     let (depth, rows, columns) = (operands[3].register.index, operands[4].register.index, operands[5].register.index)
@@ -12,7 +12,7 @@ extension Run {
     func offsets(_ buffer: Buffer, _ axes: String, _ rows: Int, _ columns: Int) throws -> [Int] {
       let start = Array(rest.prefix(buffer.shape.count))
       rest = rest.dropFirst(buffer.shape.count)
-      guard let axes = function.ints(axes, of: op) else { preconditionFailure("contract without \(axes)") }
+      guard let axes = function.ints(axes, of: step.op) else { preconditionFailure("contract without \(axes)") }
       return try (0..<rows).flatMap { row in
         var index = start
         index[axes[0]] += row
@@ -22,7 +22,7 @@ extension Run {
     let left = lhs.load(try offsets(lhs, "lhs_axes", rows, depth), count: rows * depth)
     let right = rhs.load(try offsets(rhs, "rhs_axes", depth, columns), count: depth * columns)
     let places = try offsets(out, "out_axes", rows, columns)
-    let start = function.bool("accumulate", of: op) == true ? out.load(places, count: places.count) : nil
+    let start = function.bool("accumulate", of: step.op) == true ? out.load(places, count: places.count) : nil
     let sums: Elements
     switch (left, right) {
     case (.floats(let a), .floats(let b)):
@@ -33,7 +33,7 @@ extension Run {
       sums = .integers(addingProducts(to: start, a, b, 1, rows, depth, columns) { $0 &+ $1 &* $2 })
     case (.floats, .integers), (.integers, .floats): preconditionFailure("contraction of a float and an integer")
     }
-    let body = function.region(0, of: op)
+    let body = step.regions[0]
     if function.parameters(of: body).isEmpty {
       try out.store(sums, to: places)
     } else {

@@ -9,101 +9,99 @@ enum MemoryOp: Sendable {
 }
 
 extension Run {
-  func execute(_ memory: MemoryOp, _ op: OpID, _ frame: Frame) throws {
-    let operands = frame.function.operands(of: op).map { frame[$0] }
+  func execute(_ memory: MemoryOp, _ step: Step, _ frame: Frame) throws {
+    let operands = step.operands.map { frame[$0] }
     switch memory {
     case .load:
-      try load(op, operands[...], limit: nil, frame)
+      try load(step, operands[...], limit: nil, frame)
     case .loadMasked:
-      try load(op, operands.dropFirst(), limit: operands[0].register.index, frame)
+      try load(step, operands.dropFirst(), limit: operands[0].register.index, frame)
     case .store:
-      try store(op, operands[...], limit: nil, frame)
+      try store(step, operands[...], limit: nil, frame)
     case .storeMasked:
-      try store(op, operands.dropFirst(), limit: operands[0].register.index, frame)
+      try store(step, operands.dropFirst(), limit: operands[0].register.index, frame)
     case .splat:
-      setRegister(op, operands[0].register.elements.repeated(resultType(op, frame).lanes), frame)
+      setRegister(step, operands[0].register.elements.repeated(resultType(step, frame).lanes), frame)
     case .lanes:
-      let (start, lanes) = (operands[0].register.index, resultType(op, frame).lanes)
-      setRegister(op, .integers((0..<lanes).map { Int64(start + $0) }), frame)
+      let (start, lanes) = (operands[0].register.index, resultType(step, frame).lanes)
+      setRegister(step, .integers((0..<lanes).map { Int64(start + $0) }), frame)
     case .extractLane:
-      guard let lane = frame.function.int("lane", of: op) else { preconditionFailure("extract_lane without a lane") }
-      setRegister(op, operands[0].register.elements[lane..<(lane + 1)], frame)
+      guard let lane = frame.function.int("lane", of: step.op) else { preconditionFailure("which lane?") }
+      setRegister(step, operands[0].register.elements[lane..<(lane + 1)], frame)
     case .reduceLanes:
-      guard let kind = frame.function.string("kind", of: op) else { preconditionFailure("reduce_lanes without a kind") }
-      setRegister(op, folded(operands[0].register, Fold(name: kind)), frame)
+      guard let kind = frame.function.string("kind", of: step.op) else { preconditionFailure("which fold?") }
+      setRegister(step, folded(operands[0].register, Fold(name: kind)), frame)
     case .scratch, .alloc:
-      try allocate(op, frame)
+      try allocate(step, frame)
     case .checkIndex:
       let (index, limit) = (operands[0].register.index, operands[1].register.index)
       guard index >= 0, index < limit else {
         throw DiagnosticError(id: "index.range", "index \(index) is outside an axis of size \(limit)")
       }
     case .contract:
-      try contract(op, operands, frame)
+      try contract(step, operands, frame)
     case .view:
-      let (old, type) = (operands[0].buffer, resultType(op, frame))
+      let (old, type) = (operands[0].buffer, resultType(step, frame))
       let new = Buffer(old.memory, at: old.byteOffset, type.element, try form(type))
       precondition(new.byteCount == old.byteCount, "a view of another size")
-      frame.set(frame.function.result(of: op), .buffer(new))
+      frame.set(step.results[0], .buffer(new))
     }
   }
 
   /// Runs the turns of a `for`; the last carried values. Parallel turns run in a drawn order.
-  func count(_ op: OpID, _ operands: [RuntimeValue], _ frame: Frame) throws -> [RuntimeValue] {
-    let function = frame.function
-    let body = function.region(0, of: op)
+  func count(_ step: Step, _ operands: [RuntimeValue], _ frame: Frame) throws -> [RuntimeValue] {
+    let body = step.regions[0]
     let (lower, upper) = (operands[0].register.index, operands[1].register.index)
-    let step = function.int("step", of: op) ?? 1
+    let distance = frame.function.int("step", of: step.op) ?? 1
     var carried = Array(operands.dropFirst(2))
     func turn(_ counter: Int) throws {
       try budget.step()
       try enter(body, [.register(Register(index: counter))] + carried, frame)
       carried = try execute(body, frame)
     }
-    if function.string("kind", of: op) == "parallel" {
-      for counter in stride(from: lower, to: upper, by: step).shuffled(using: &generator) { try turn(counter) }
+    if frame.function.string("kind", of: step.op) == "parallel" {
+      for counter in stride(from: lower, to: upper, by: distance).shuffled(using: &generator) { try turn(counter) }
     } else {
-      for counter in stride(from: lower, to: upper, by: step) { try turn(counter) }
+      for counter in stride(from: lower, to: upper, by: distance) { try turn(counter) }
     }
     return carried
   }
 
   // MARK: Access
 
-  private func load(_ op: OpID, _ operands: ArraySlice<RuntimeValue>, limit: Int?, _ frame: Frame) throws {
+  private func load(_ step: Step, _ operands: ArraySlice<RuntimeValue>, limit: Int?, _ frame: Frame) throws {
     let operands = Array(operands)
     let buffer = operands[0].buffer
-    let type = resultType(op, frame)
-    let offsets = try laneOffsets(op, type.vectorLanes, buffer, operands.dropFirst(), limit, frame)
-    setRegister(op, buffer.load(offsets, count: type.lanes), frame)
+    let type = resultType(step, frame)
+    let offsets = try laneOffsets(step, type.vectorLanes, buffer, operands.dropFirst(), limit, frame)
+    setRegister(step, buffer.load(offsets, count: type.lanes), frame)
   }
 
-  private func store(_ op: OpID, _ operands: ArraySlice<RuntimeValue>, limit: Int?, _ frame: Frame) throws {
+  private func store(_ step: Step, _ operands: ArraySlice<RuntimeValue>, limit: Int?, _ frame: Frame) throws {
     let operands = Array(operands)
     let (value, buffer) = (operands[0].register, operands[1].buffer)
-    let offsets = try laneOffsets(op, value.lanes, buffer, operands.dropFirst(2), limit, frame)
+    let offsets = try laneOffsets(step, value.lanes, buffer, operands.dropFirst(2), limit, frame)
     try buffer.store(value.elements, to: offsets)
   }
 
   /// The offsets of the lanes that an access touches: those within the limit of a mask and of a ragged tile.
   private func laneOffsets(
-    _ op: OpID, _ lanes: Int?, _ buffer: Buffer, _ indices: ArraySlice<RuntimeValue>, _ limit: Int?, _ frame: Frame
+    _ step: Step, _ lanes: Int?, _ buffer: Buffer, _ indices: ArraySlice<RuntimeValue>, _ limit: Int?, _ frame: Frame
   ) throws -> [Int] {
     let index = indices.map { $0.register.index }
     guard let lanes else {
       return limit.map { $0 > 0 } ?? true ? [try buffer.offset(of: index)] : []
     }
     let count = min(lanes, max(limit ?? lanes, 0), activeLanes ?? lanes)
-    let axis = frame.function.int("along", of: op) ?? index.count - 1
-    let stride = frame.function.int("stride", of: op) ?? 1
-    return try buffer.offsets(of: index, along: axis, stride: stride, count: count)
+    let axis = step.along ?? index.count - 1
+    return try buffer.offsets(of: index, along: axis, stride: step.stride, count: count)
   }
 
-  private func allocate(_ op: OpID, _ frame: Frame) throws {
-    let type = resultType(op, frame)
+  private func allocate(_ step: Step, _ frame: Frame) throws {
+    let type = resultType(step, frame)
     let form = try form(type)
-    let result = frame.function.result(of: op)
-    guard let offset = frame.function.int("offset", of: op) else {
+    let result = step.results[0]
+    guard let offset = frame.function.int("offset", of: step.op) else {
       frame.set(result, .buffer(try Buffer(type.element, form, budget)))
       return
     }
@@ -125,8 +123,8 @@ extension Run {
     return elements
   }
 
-  private func resultType(_ op: OpID, _ frame: Frame) -> TensorType {
-    frame.resolved(frame.function.type(of: frame.function.result(of: op)))
+  private func resultType(_ step: Step, _ frame: Frame) -> TensorType {
+    frame.resolvedTypes(step)[0]
   }
 
   private func form(_ type: TensorType) throws -> BufferForm {
@@ -138,9 +136,9 @@ extension Run {
     return BufferForm(shape, type.layout)
   }
 
-  private func setRegister(_ op: OpID, _ elements: Elements, _ frame: Frame) {
-    let type = resultType(op, frame)
-    frame.set(frame.function.result(of: op), .register(Register(type.element, lanes: type.vectorLanes, elements)))
+  private func setRegister(_ step: Step, _ elements: Elements, _ frame: Frame) {
+    let type = resultType(step, frame)
+    frame.set(step.results[0], .register(Register(type.element, lanes: type.vectorLanes, elements)))
   }
 }
 

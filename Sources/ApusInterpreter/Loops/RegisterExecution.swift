@@ -4,14 +4,13 @@ import ApusTensor
 
 extension Run {
   /// Runs an op of phase `loops` whose operands are registers, or one that makes a constant or a size.
-  func executeOnRegisters(_ op: OpID, _ frame: Frame) throws {
-    let function = frame.function
-    let result = function.result(of: op)
-    let type = frame.resolved(function.type(of: result))
-    if case .source(let source) = frame.plan.families[op.index] {
+  func executeOnRegisters(_ step: Step, _ frame: Frame) throws {
+    let result = step.results[0]
+    let type = frame.resolvedTypes(step)[0]
+    if case .source(let source) = step.family {
       let operation = Operation(
-        code: function.opcode(of: op), operands: [], attributes: try frame.resolvedAttributes(of: op),
-        results: [type], budget: budget)
+        code: step.code, operands: [], attributes: try frame.resolvedAttributes(of: step.op), results: [type],
+        budget: budget)
       let tensor = try operation.make(source)
       switch type.form {
       case .buffer:
@@ -21,8 +20,7 @@ extension Run {
       }
       return
     }
-    let operands = function.operands(of: op).map { frame[$0].register }
-    let elements = apply(frame.plan.families[op.index], operands, type)
+    let elements = apply(step.family, step.operands.map { frame[$0].register }, type)
     frame.set(result, .register(Register(type.element, lanes: type.vectorLanes, elements)))
   }
 
