@@ -26,7 +26,8 @@ extension Run {
       try define(step, try callCustom(step, operands, frame), frame)
     case .assert:
       guard try operands[0].condition() else {
-        throw DiagnosticError(id: "assert.failed", function.string("message", of: step.op) ?? "an assertion does not hold")
+        let message = function.string("message", of: step.op)
+        throw DiagnosticError(id: "assert.failed", message ?? "an assertion does not hold")
       }
     case .terminator:
       preconditionFailure("a terminator within a block")
