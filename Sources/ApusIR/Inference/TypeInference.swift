@@ -110,7 +110,7 @@ struct TypeInference {
   /// Sizes are not negative, and the bytes of a result can be counted in 64 bits.
   private func checkSizes() throws(InferenceError) {
     for (index, result) in results.enumerated() {
-      for dim in result.dims where dim.constantValue != 0 {
+      for dim in result.dims where dim.symbolID == nil {
         let upper = dim.constantValue ?? symbols.bounds(of: dim).upper
         if let upper, upper < 0 {
           throw InferenceError(
@@ -172,6 +172,7 @@ extension TypeInference {
 
   /// A size of the result that symbols alone do not keep from being negative is guarded.
   func requireNotNegative(_ size: Dim, _ subject: RuleSubject) throws(InferenceError) {
+    if size.symbolID != nil { return }
     let message = { (symbols: SymbolTable) in "a size of the result would be \(symbols.text(size))" }
     switch symbols.lessOrEqual(0, size) {
     case .yes: return

@@ -89,6 +89,8 @@ extension Dim {
     if case .constant(let x) = a, case .constant(let y) = b {
       return .constant(try checked(x.addingReportingOverflow(y)))
     }
+    if a == 0 { return b }
+    if b == 0 { return a }
     return try Dim(adding: a.terms + b.terms)
   }
 
@@ -100,6 +102,8 @@ extension Dim {
     if case .constant(let x) = a, case .constant(let y) = b {
       return .constant(try checked(x.multipliedReportingOverflow(by: y)))
     }
+    if a == 1 || b == 0 { return b }
+    if b == 1 || a == 0 { return a }
     // Sums multiplied with sums grow without bound; no size of a real model comes near.
     guard a.terms.count * b.terms.count <= maximumTerms else { throw DimOverflow() }
     var terms: [Term] = []
@@ -118,9 +122,17 @@ extension Dim {
   static let maximumTerms = 4096
 
   public static func product(_ dims: some Sequence<Dim>) throws(DimOverflow) -> Dim {
-    var result: Dim = 1
-    for dim in dims { result = try product(result, dim) }
-    return result
+    // Numbers first: they are most of a shape, and need no terms.
+    var factor = 1
+    var rest: Dim = 1
+    for dim in dims {
+      if case .constant(let value) = dim {
+        factor = try checked(factor.multipliedReportingOverflow(by: value))
+      } else {
+        rest = try product(rest, dim)
+      }
+    }
+    return try product(.constant(factor), rest)
   }
 
   /// `⌊a / b⌋`. Terms that `b` divides leave the atom: `⌊(4n + 3) / 4⌋ = n`.
