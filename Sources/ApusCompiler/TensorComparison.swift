@@ -52,7 +52,7 @@ public struct TensorComparison: Sendable {
 
   private static func text(_ scalar: Scalar) -> String {
     switch scalar {
-    case .float(let value): "\(value)"
+    case .float(let value): value.isNaN ? "nan" : "\(value)"
     case .signed(let value): "\(value)"
     case .unsigned(let value): "\(value)"
     case .bool(let value): "\(value)"

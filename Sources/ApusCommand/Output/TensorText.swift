@@ -39,6 +39,7 @@ struct TensorText {
   /// The shortest text that reads back as the same value of its type.
   static func text(_ scalar: Scalar, _ type: ElementType) -> String {
     switch scalar {
+    case .float(let value) where value.isNaN: "nan"
     case .float(let value): type == .f64 ? "\(value)" : "\(Float(value))"
     case .signed(let value): "\(value)"
     case .unsigned(let value): "\(value)"

@@ -61,7 +61,9 @@ extension Emitter {
   }
 
   /// Read-only data of this module; the result is its address.
-  func constantData(_ bytes: [UInt8], alignment: Int, name: String = "constant") -> CodeValue {
+  ///
+  /// LLVM numbers equal names (`data.1`), so `name` must not be the stem of any external symbol.
+  func constantData(_ bytes: [UInt8], alignment: Int, name: String = "data") -> CodeValue {
     let data = bytes.withUnsafeBytes {
       LLVMConstStringInContext2(context, $0.bindMemory(to: CChar.self).baseAddress, $0.count, 1)
     }
