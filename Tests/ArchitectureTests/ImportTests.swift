@@ -41,7 +41,8 @@ struct ImportTests {
   }
 
   private static func imports(in text: String) -> [Statement] {
-    text.split(separator: "\n").compactMap { line in
+    text.components(separatedBy: "\n").compactMap { line in
+      guard line.range(of: "import ", options: .literal) != nil else { return nil }
       let words = line.split { $0 == " " || $0 == "." }
       guard let position = words.firstIndex(of: "import"), words[..<position].allSatisfy(isModifier) else { return nil }
       let kinds = ["struct", "class", "enum", "protocol", "typealias", "func", "let", "var"]
