@@ -47,7 +47,8 @@ extension TypeInference {
 }
 
 extension Scalar {
-  /// The value in another type: integers must fit, floats round to nearest even; `nil` where it is no value of that type.
+  /// The value in another type: integers must fit, floats round to nearest even; `nil` where it is no value of
+  /// that type.
   func exactly(as type: ElementType) -> Scalar? {
     switch self {
     case .bool: type == .bool ? self : nil
@@ -74,7 +75,8 @@ extension Scalar {
       type.isSignedInteger
       ? (-(Int128(1) << (bits - 1)), (Int128(1) << (bits - 1)) - 1) : (Int128(0), (Int128(1) << bits) - 1)
     guard value >= lower, value <= upper else { return nil }
-    return type.isSignedInteger ? .signed(Int64(truncatingIfNeeded: value)) : .unsigned(UInt64(truncatingIfNeeded: value))
+    return type.isSignedInteger
+      ? .signed(Int64(truncatingIfNeeded: value)) : .unsigned(UInt64(truncatingIfNeeded: value))
   }
 
   /// The value as people write it.

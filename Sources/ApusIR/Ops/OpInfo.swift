@@ -37,7 +37,8 @@ public final class OpInfo: Sendable {
   public init(
     code: OpCode, name: String, group: String, signature: String = "", summary: String,
     operands: [OperandInfo] = [], attributes: [AttributeInfo] = [], results: ResultRule = .patterns([]),
-    resultNames: [String] = [], regions: [RegionInfo] = [], typeVariables: [TypeVariable] = [], traits: OpTraits = [], phases: Set<Phase> = [.graph],
+    resultNames: [String] = [], regions: [RegionInfo] = [], typeVariables: [TypeVariable] = [],
+    traits: OpTraits = [], phases: Set<Phase> = [.graph],
     constraints: [ConstraintInfo] = [], body: String? = nil, examples: [String] = [], maxULP: Double? = 0
   ) {
     self.code = code

@@ -4,7 +4,8 @@ extension OpInfo {
     var lines = [signature, "  \(summary)", ""]
     lines += attributes.map { "  \($0.name): \($0.description)" }
     if !regions.isEmpty {
-      lines.append("  regions: " + regions.map { $0.name + ($0.isIsolated ? " (isolated)" : "") }.joined(separator: ", "))
+      let names = regions.map { $0.name + ($0.isIsolated ? " (isolated)" : "") }
+      lines.append("  regions: \(names.joined(separator: ", "))")
     }
     lines += constraints.map { "  \(name).\($0.id): \($0.text)" }
     let legal = Phase.allCases.filter(phases.contains).map(\.rawValue)
