@@ -198,7 +198,7 @@ extension FunctionPrinter {
     case .scalar(let scalar): write(ScalarText.text(scalar, type.element))
     case .tensor(let constant) where constant.tensor.count > Module.inlineConstantLimit:
       let hint = function.resultCount(of: op) > 0 ? function.name(of: function.result(of: op)) : nil
-      write("@\(NameText.name(constants.name(of: constant, hint: options.hidesNames ? nil : hint)))")
+      write("@\(NameText.name(constants.name(of: constant, hint: hint)))")
     case .tensor(let constant): types.write(constant.tensor)
     case .int, .float, .bool, .string, .name, .ints, .floats, .dims, .elementType, .function, .schedule:
       types.write(value, .constant)

@@ -40,11 +40,11 @@ extension Module {
 
   /// The text with the bytes of the constants that the table at its end refers to.
   public func document(_ options: TextOptions = TextOptions()) -> ModuleText {
-    var constants = ConstantTable(file: options.constantsFile)
+    var constants = ConstantTable(options)
     var text = "apus-ir \(IRParser.version)\n"
     for function in functions {
       var printer = FunctionPrinter(function, options, constants)
-      constants = ConstantTable(file: "")
+      constants = ConstantTable(options)
       printer.print()
       constants = printer.constants
       text += "\n"
@@ -65,7 +65,7 @@ extension Module {
 extension Function {
   /// The function alone, as it stands in the text of its module.
   public func text(_ options: TextOptions = TextOptions()) -> String {
-    var printer = FunctionPrinter(self, options, ConstantTable(file: options.constantsFile))
+    var printer = FunctionPrinter(self, options, ConstantTable(options))
     printer.print()
     return printer.types.text
   }
@@ -79,7 +79,9 @@ extension Function {
 
 /// The constants that stand in files.
 struct ConstantTable {
-  let file: String
+  private let file: String
+  /// Constants are told apart by their bytes alone.
+  private let hidesNames: Bool
   private(set) var lines = ""
   private(set) var blocks: [ModuleText.Block] = []
   private var end = 0
@@ -92,12 +94,16 @@ struct ConstantTable {
     var hash: SHA256.Digest
   }
 
-  init(file: String) { self.file = file }
+  init(_ options: TextOptions) {
+    file = options.constantsFile
+    hidesNames = options.hidesNames
+  }
 
   /// The name that the text gives the constant; `hint` is used if it has none of its own.
   mutating func name(of constant: ConstantTensor, hint: String?) -> String {
     let tensor = constant.tensor
     let hash = tensor.sha256
+    if hidesNames { return hash.description }
     var key = Key(file: file, offset: -1, hash: hash)
     if let origin = constant.origin, let offset = origin.offset {
       key.file = origin.file

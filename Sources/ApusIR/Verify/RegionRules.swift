@@ -101,6 +101,8 @@ struct RegionRules {
     let block = function.region(0, of: op)
     let parameters = function.parameters(of: block).map { function.type(of: $0) }
     guard let end = function.terminator(of: block) else { return [] }
+    // Without parameters there is no epilogue.
+    if parameters.isEmpty, function.operandCount(of: end) == 0 { return [] }
     guard parameters.count == 3, parameters[0] == .index, parameters[1] == .index, parameters[2].form == .register,
       function.operandCount(of: end) == 1, function.type(of: function.operand(0, of: end)).form == .register
     else {
