@@ -39,7 +39,29 @@ import Testing
   }
 }
 
-/// Checks every module between passes.
+/// Checks every module between passes: it verifies, and in phase `fused` the host computes nothing.
 var checked: Pipeline.Hooks {
-  Pipeline.Hooks(verify: { _ in })
+  Pipeline.Hooks(verify: { module in
+    let found = module.verify()
+    if !found.isEmpty { throw DiagnosticError(found) }
+    for function in module.functions where function.phase == .fused { try checkKernels(function) }
+  })
+}
+
+private func checkKernels(_ f: Function) throws {
+  var problems: [String] = []
+  f.forEachOp { op in
+    let isInside = f.owner(of: f.block(of: op)).map { f.opcode(of: $0) == .kernel } ?? false
+    switch f.opcode(of: op) {
+    case .kernel:
+      if f.kernelShape(of: f.region(0, of: op)) == nil { problems.append("a kernel is of no kind") }
+    case .reshape where isInside:
+      let sizes = [f.operand(0, of: op), f.result(of: op)].map { value in f.type(of: value).dims.filter { $0 != 1 } }
+      if sizes[0] != sizes[1] { problems.append("a kernel reshapes") }
+    case .reshape, .constant, .size: break
+    case let code where !isInside && code.kernelKind != nil: problems.append("the host has \(code.name)")
+    case _: break
+    }
+  }
+  if let first = problems.first { throw DiagnosticError(id: "test.fused", "\(first)\n\(Module(f).text())") }
 }

@@ -30,7 +30,7 @@ extension AlgebraRule {
     // Signs and rounding
     AlgebraRule("neg(neg(x)) => x", for: .number),
     AlgebraRule("abs(abs(x)) => abs(x)", for: .number),
-    AlgebraRule("abs(neg(x)) => abs(x)", for: .number),
+    AlgebraRule("abs(neg(x)) => abs(x)", for: .signed),
     AlgebraRule("sign(sign(x)) => sign(x)", for: .number),
     AlgebraRule("floor(floor(x)) => floor(x)", for: .float),
     AlgebraRule("ceil(ceil(x)) => ceil(x)", for: .float),

@@ -116,11 +116,18 @@ extension KernelFusion {
     guard shape.add(body, of: f) else { return false }
     // A kernel may yield its own operand, which now is the producer's.
     var results = f.operands(of: last)
-    if keeping { results += yielded }
+    if keeping { results += outsideReaders(of: pair).map { yielded[$0] } }
     guard shape.finish(results, of: f) else { return false }
     guard shape.kind == .reduction, summary(pair.producer).kind == .reduction else { return true }
     let isWritten = f.operands(of: last).contains { shape.level(of: $0) == .full || f.type(of: $0).dims == shape.dims }
     return !isWritten || isShort(shape)
+  }
+
+  /// The results of the producer that others than the consumer read.
+  private func outsideReaders(of pair: Pair) -> [Int] {
+    let read = Set(pair.slots.map { f.operand($0, of: pair.consumer) })
+    return f.results(of: pair.producer).enumerated()
+      .filter { f.useCount(of: $1) > (read.contains($1) ? 1 : 0) }.map(\.offset)
   }
 
   private func isShort(_ shape: KernelShape) -> Bool {
