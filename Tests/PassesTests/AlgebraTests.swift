@@ -18,14 +18,17 @@ import Testing
       guard let first = vectors.first else { continue }
       var f = Function(name: "rule")
       let operands = rule.operandTypes(element).map { f.addParameter(TensorType($0, [.constant(first.count)])) }
-      guard let left = try? f.build(rule.left, operands, element, operands.count == 0 ? element : element) else { continue }
+      guard let left = try? f.build(rule.left, operands, element, operands.count == 0 ? element : element) else {
+        continue
+      }
       f.resultTypes = [f.type(of: left)]
       f.insert(.return, [left], results: [], at: .end(of: f.entry))
       #expect(f.verify().isEmpty)
       let before = Module(f)
       var after = before
       let op = try #require(after[FunctionID(0)].definingOp(of: left))
-      let replacement = try #require(rule.apply(&after[FunctionID(0)], op), "\(text) does not match itself for \(element)")
+      let replacement = try #require(
+        rule.apply(&after[FunctionID(0)], op), "\(text) does not match itself for \(element)")
       after[FunctionID(0)].replace(op, with: [replacement])
       #expect(after.verify().isEmpty)
       let inputs = zip(rule.operandTypes(element), vectors).map { type, list in
@@ -73,7 +76,9 @@ extension AlgebraRule {
     func visit(_ term: Term) {
       guard case .op(let code, let terms) = term else { return }
       if code == .select, case .operand(let index) = terms[0] { types[index] = .bool }
-      if code == .select, case .op(.not, let inner) = terms[0], case .operand(let index)? = inner.first { types[index] = .bool }
+      if code == .select, case .op(.not, let inner) = terms[0], case .operand(let index)? = inner.first {
+        types[index] = .bool
+      }
       terms.forEach(visit)
     }
     visit(left)
@@ -99,7 +104,9 @@ extension Function {
         return try build(term, operands, element, element)
       }
       // A literal has the type of what stands beside it; the branches of a select only beside each other.
-      let known = (code == .select ? built.dropFirst() : built[...]).compactMap { $0 }.first.map { type(of: $0).element }
+      let known = (code == .select ? built.dropFirst() : built[...]).compactMap { $0 }.first.map {
+        type(of: $0).element
+      }
       for (index, term) in terms.enumerated() where built[index] == nil {
         var needed = known ?? element
         if code == .select, index == 0 { needed = .bool }

@@ -21,7 +21,8 @@ import Testing
     let pipeline = try Pipeline.parse(text)
     for (index, element) in [ElementType.f32, .s32, .f32, .f16].enumerated() {
       for seed in 0..<UInt64(seeds) {
-        var graph = RandomGraph(seed: seed &* 4 &+ UInt64(index) &* 1_000_003, ops: 4 + Int(seed * 3 % 29), element: element)
+        var graph = RandomGraph(
+          seed: seed &* 4 &+ UInt64(index) &* 1_000_003, ops: 4 + Int(seed * 3 % 29), element: element)
         let inputs = graph.inputs()
         let before = Module(graph.function)
         var after = before
@@ -32,7 +33,8 @@ import Testing
         case (.success(let a), .success(let b)):
           #expect(a.count == b.count)
           for (x, y) in zip(a, b) where !areEqual(x, y) {
-            Issue.record("\(text) seed \(seed) \(element): \(x.values) became \(y.values)\n\(before.text())\n\(after.text())")
+            Issue.record(
+              "\(text) seed \(seed) \(element): \(x.values) became \(y.values)\n\(before.text())\n\(after.text())")
             return
           }
         case (.failure(let a), .failure(let b)): #expect("\(a)" == "\(b)")

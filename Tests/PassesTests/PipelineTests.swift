@@ -5,9 +5,11 @@ import Testing
 
 @Suite struct PipelineTests {
   @Test(arguments: [
-    ("", ""), ("dce", "dce"), (" cse , dce ", "cse,dce"), ("canonicalize(fast-math=true),dce", "canonicalize(fast-math=true),dce"),
+    ("", ""), ("dce", "dce"), (" cse , dce ", "cse,dce"),
+    ("canonicalize(fast-math=true),dce", "canonicalize(fast-math=true),dce"),
     ("canonicalize(fast-math=false)", "canonicalize"), ("canonicalize(fast-math)", "canonicalize(fast-math=true)"),
-    ("fold-constants(limit=64)", "fold-constants(limit=64)"), ("dce()", "dce"), ("prepare", "inline-calls,decompose-composites"),
+    ("fold-constants(limit=64)", "fold-constants(limit=64)"), ("dce()", "dce"),
+    ("prepare", "inline-calls,decompose-composites"),
   ])
   func reads(_ text: String, _ canonical: String) throws {
     let pipeline = try Pipeline.parse(text)
@@ -18,7 +20,8 @@ import Testing
   @Test(arguments: [
     ("nothing", "passes.unknown"), ("dce,nothing", "passes.unknown"), ("dce(fast=1)", "passes.argument"),
     ("canonicalize(fast-math=1)", "passes.argument"), ("fold-constants(limit=many)", "passes.argument"),
-    ("fold-constants(limit=1,limit=2)", "passes.argument"), ("standard(a=1)", "passes.argument"), ("dce,", "passes.syntax"),
+    ("fold-constants(limit=1,limit=2)", "passes.argument"), ("standard(a=1)", "passes.argument"),
+    ("dce,", "passes.syntax"),
     (",dce", "passes.syntax"), ("dce(", "passes.syntax"), ("dce cse", "passes.syntax"), ("dce)", "passes.syntax"),
     ("fold-constants(limit=1", "passes.syntax"), ("dce,,cse", "passes.syntax"),
   ])

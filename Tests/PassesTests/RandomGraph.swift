@@ -17,7 +17,9 @@ struct RandomGraph {
     self.element = element
     let batch = function.symbols.append(Symbol(name: "B", bounds: DimBounds(lower: 1, upper: 8)))
     sizes[batch] = 1 + int(below: 4)
-    let shapes: [[Dim]] = [[.symbol(batch), 3], [3], [.symbol(batch), 1], [2, 3], [3, 2], [.symbol(batch), 2, 3], []]
+    let shapes: [[Dim]] = [
+      [.symbol(batch), 3], [3], [.symbol(batch), 1], [2, 3], [3, 2], [.symbol(batch), 2, 3], [],
+    ]
     for index in 0..<(2 + int(below: 3)) {
       let type = TensorType(element, shapes[int(below: shapes.count)])
       pool.append(function.addParameter(type, name: "x\(index)"))
@@ -94,7 +96,8 @@ struct RandomGraph {
 
   private mutating func addUnary() {
     guard let x = pick(where: isElement) else { return }
-    let codes: [OpCode] = element.isFloat
+    let codes: [OpCode] =
+      element.isFloat
       ? [.neg, .abs, .exp, .tanh, .sqrt, .floor, .sign, .logistic, .neg] : [.neg, .abs, .sign, .not]
     add(codes[int(below: codes.count)], [x])
   }
@@ -165,7 +168,9 @@ struct RandomGraph {
   private mutating func addProduct() {
     guard let x = pick(where: { [element] in $0.element == element && $0.rank == 2 }) else { return }
     let inner = function.type(of: x).dims[1]
-    guard let y = pick(where: { [element] in $0.element == element && $0.rank == 2 && $0.dims[0] == inner }) else { return }
+    guard let y = pick(where: { [element] in $0.element == element && $0.rank == 2 && $0.dims[0] == inner }) else {
+      return
+    }
     add(.matmul, [x, y])
   }
 
@@ -180,7 +185,8 @@ struct RandomGraph {
     let type = function.type(of: x)
     guard let y = pick(where: { $0 == type }) else { return }
     add(.less, [x, y])
-    guard let flag = pool.last, function.type(of: flag).element == .bool, function.type(of: flag).dims == type.dims else { return }
+    guard let flag = pool.last, function.type(of: flag).element == .bool, function.type(of: flag).dims == type.dims
+    else { return }
     add(.select, [flag, y, x])
   }
 
@@ -222,8 +228,11 @@ struct RandomGraph {
     case 0: add(.scan, [x], [NamedAttribute("axis", .int(int(below: type.rank)))])
     case 1: add(.iota, [], [NamedAttribute("axis", .int(int(below: type.rank)))], stated: type)
     case 2:
-      add(.constant, [], [NamedAttribute("value", .tensor(ConstantTensor(Tensor([Int64(0), 1, 0]))))], stated: TensorType(.s64, [3]))
-      guard let indices = pool.last, function.type(of: indices).element == .s64, (type.dims[0].constantValue ?? 0) > 1 else { return }
+      add(
+        .constant, [], [NamedAttribute("value", .tensor(ConstantTensor(Tensor([Int64(0), 1, 0]))))],
+        stated: TensorType(.s64, [3]))
+      guard let indices = pool.last, function.type(of: indices).element == .s64, (type.dims[0].constantValue ?? 0) > 1
+      else { return }
       add(.gather, [x, indices], [NamedAttribute("axis", .int(0))])
     case 3: add(.argMax, [x], [NamedAttribute("axis", .int(type.rank - 1))])
     case _: add(.convert, [x], stated: type.with(element: element == .f32 ? .f64 : .f32))

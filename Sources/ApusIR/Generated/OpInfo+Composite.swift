@@ -475,7 +475,7 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
-    body: "m = reduce_max(x, axes: axes, keep_dims: true)\nc = select(abs(m) == inf, 0, m)\nlog(reduce_sum(exp(x - c), axes: axes, keep_dims: keep_dims)) + reduce_sum(c, axes: axes, keep_dims: keep_dims)",
+    body: "m = reduce_max(x, axes: axes, keep_dims: true)\nc = select(abs(m) == inf, 0, m)\nlog(reduce_sum(exp(x - c), axes: axes, keep_dims: keep_dims)) + reduce_max(c, axes: axes, keep_dims: keep_dims)",
     examples: [
       "logsumexp([0], axes: [0]) = 0",
     ],

@@ -81,7 +81,8 @@ extension Canonicalization {
     },
     CanonicalRule("slice-of-slice", [.slice]) { f, op in f.mergeSlices(op) },
     CanonicalRule("pad-by-nothing", [.pad]) { f, op in
-      guard let low = f.dims("low", of: op), let high = f.dims("high", of: op), let interior = f.ints("interior", of: op),
+      guard let low = f.dims("low", of: op), let high = f.dims("high", of: op),
+        let interior = f.ints("interior", of: op),
         (low + high).allSatisfy({ $0 == 0 }), interior.allSatisfy({ $0 == 0 })
       else { return .unchanged }
       return .replaced([f.operand(0, of: op)])
@@ -100,7 +101,8 @@ extension Canonicalization {
     CanonicalRule("concat-of-concat", [.concat]) { f, op in
       var flat: [ValueID] = []
       for operand in f.operands(of: op) {
-        if let inner = f.definingOp(of: operand, .concat), f.hasOneUse(operand), f.int("axis", of: inner) == f.int("axis", of: op),
+        if let inner = f.definingOp(of: operand, .concat), f.hasOneUse(operand),
+          f.int("axis", of: inner) == f.int("axis", of: op),
           flat.count < RuleLimits.concatenated
         {
           flat += f.operands(of: inner)
@@ -114,7 +116,9 @@ extension Canonicalization {
     },
     CanonicalRule("reverse-of-ones", [.reverse]) { f, op in
       let x = f.operand(0, of: op)
-      guard let axes = f.ints("axes", of: op), axes.allSatisfy({ f.type(of: x).dims[$0] == 1 }) else { return .unchanged }
+      guard let axes = f.ints("axes", of: op), axes.allSatisfy({ f.type(of: x).dims[$0] == 1 }) else {
+        return .unchanged
+      }
       return .replaced([x])
     },
     CanonicalRule("reverse-of-reverse", [.reverse]) { f, op in
@@ -132,7 +136,8 @@ extension RuleLimits {
 }
 
 extension Function {
-  /// slice (slice %x, starts: [a], strides: [s]), starts: [b], strides: [t] → slice %x, starts: [a + s·b], strides: [s·t]
+  /// slice (slice %x, starts: [a], strides: [s]), starts: [b], strides: [t] → slice %x, starts: [a + s·b], strides:
+  /// [s·t]
   fileprivate mutating func mergeSlices(_ op: OpID) -> Rewrite {
     guard let inner = definingOp(of: operand(0, of: op), .slice),
       let outerStarts = dims("starts", of: op), let outerLimits = dims("limits", of: op),
@@ -148,7 +153,8 @@ extension Function {
         let length = try? Dim.difference(outerLimits[axis], outerStarts[axis]),
         let limit = step == 1
           ? try? Dim.sum(innerStarts[axis], outerLimits[axis])
-          : length == 0 ? start : try? Dim.sum(start, Dim.sum(Dim.product(.constant(step), Dim.difference(length, 1)), 1)),
+          : length == 0
+            ? start : try? Dim.sum(start, Dim.sum(Dim.product(.constant(step), Dim.difference(length, 1)), 1)),
         step == 1 || length == 0 || symbols.lessOrEqual(1, length) == .yes
       else { return .unchanged }
       let (stride, overflow) = outer.multipliedReportingOverflow(by: step)

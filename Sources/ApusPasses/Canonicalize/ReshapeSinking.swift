@@ -2,10 +2,11 @@ import ApusIR
 import ApusTensor
 
 extension Function {
-  /// Computes an elementwise op in the shape of a contraction whose reshaped result it reads, and reshapes what comes out.
+  /// Computes an elementwise op in the shape of a contraction whose reshaped result it reads, and reshapes what
+  /// comes out.
   ///
-  /// The other operands must be had in that shape for nothing: constants, parameters, what has been reshaped from it, and
-  /// broadcasts along axes that both shapes end in.
+  /// The other operands must be had in that shape for nothing: constants, parameters, what has been reshaped from
+  /// it, and broadcasts along axes that both shapes end in.
   mutating func sinkReshape(below op: OpID) -> Rewrite {
     let operands = operands(of: op)
     guard let source = reshapedProduct(among: operands) else { return .unchanged }

@@ -37,7 +37,8 @@ extension Canonicalization {
       dims[axis] = 1
       let slice = f.insert(
         .slice, [f.operand(0, of: op)],
-        [NamedAttribute("starts", .dims(starts)), NamedAttribute("limits", .dims(limits))], x.with(dims: dims), before: op)
+        [NamedAttribute("starts", .dims(starts)), NamedAttribute("limits", .dims(limits))], x.with(dims: dims),
+        before: op)
       return .replaced([f.insertReshape(slice, f.type(of: f.result(of: op)), before: op)])
     },
     // dynamic_slice %x, constant [1] → slice, clamped as the op would

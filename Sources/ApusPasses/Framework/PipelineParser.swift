@@ -3,8 +3,8 @@ import ApusSupport
 extension Pipeline {
   /// Reads `a,b(c=1),d`. Blanks around names and values do not matter; an empty text is no passes.
   ///
-  /// Throws `passes.syntax`, `passes.unknown` for a name that is neither a pass nor a named pipeline, and `passes.argument` for a
-  /// parameter that the pass does not have or a value that is not of its kind.
+  /// Throws `passes.syntax`, `passes.unknown` for a name that is neither a pass nor a named pipeline, and
+  /// `passes.argument` for a parameter that the pass does not have or a value that is not of its kind.
   public static func parse(_ text: String, name: String = "--passes") throws(DiagnosticError) -> Pipeline {
     var parser = PipelineParser(SourceText(name: name, text: text))
     let steps = parser.steps()

@@ -11,10 +11,10 @@ import ApusTensor
 ///                                   yield %3
 ///                                 }
 ///
-/// Left to the host are control flow, calls, `assert`, `size`, constants and `reshape`, which costs nothing there: the same
-/// bytes under another shape. Splats and sizes move into the kernels that read them; a splat that is still needed outside of
-/// kernels is a constant, or a kernel that fills it where its size is large or not known.
-/// Runs after `decompose-composites`; throws `passes.order` where a composite is left.
+/// Left to the host are control flow, calls, `assert`, `size`, constants and `reshape`, which costs nothing there:
+/// the same bytes under another shape. Splats and sizes move into the kernels that read them; a splat that is still
+/// needed outside of kernels is a constant, or a kernel that fills it where its size is large or not known. Runs
+/// after `decompose-composites`; throws `passes.order` where a composite is left.
 public let formKernels = FunctionPass("form-kernels", "makes a kernel of each op", phases: [.graph]) {
   f, _ throws(DiagnosticError) in
   let ops = f.allOps()

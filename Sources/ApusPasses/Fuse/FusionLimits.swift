@@ -15,8 +15,9 @@ enum FusionLimits {
   static let recomputedTotal = 16
   /// Cost that may run in scalars beside a gather, whose lanes do not lie in a row.
   static let besideGather = 4
-  /// Elements of a reduced row up to which a kernel that writes whole rows takes in their reduction. A row that does not stay
-  /// in the second-level cache is read twice either way, and its elements are better shared among threads.
+  /// Elements of a reduced row up to which a kernel that writes whole rows takes in their reduction. A row that
+  /// does not stay in the second-level cache is read twice either way, and its elements are better shared among
+  /// threads.
   static let rowElements = 65_536
   /// Readers of a value that is kept as a result: asking them all where they stand has to stay cheap.
   static let readersAsked = 8

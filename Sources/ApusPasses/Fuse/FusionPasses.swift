@@ -11,8 +11,8 @@ import ApusSupport
 /// A map that is read at the indices at which it is computed, or once at others (`transpose`, `slice`,
 /// `concat` …), moves into its only reader. What is read several times, by a `broadcast` or by several
 /// readers, is computed again only if that is cheaper than loading it; without `recompute`, only if it is no
-/// computation at all. Runs after `form-kernels`, without `recompute` first: what several readers need may find its place in the
-/// epilogue of a contraction or in the kernel of a reduction.
+/// computation at all. Runs after `form-kernels`, without `recompute` first: what several readers need may find its
+/// place in the epilogue of a contraction or in the kernel of a reduction.
 public let fuseElementwise = fusionPass(
   "fuse-elementwise", "merges maps into the maps that read them",
   parameters: [PassParameter("recompute", "let several readers compute what is cheap", default: .bool(true))]
@@ -53,8 +53,8 @@ public let fuseReductions = fusionPass("fuse-reductions", "merges reductions wit
 ///     %y = kernel %x, %t { %0, %1 in         →       %2 = transpose %1, perm: [1, 0]
 ///       %2 = matmul %0, %1; yield %2 }               %3 = matmul %0, %2; yield %3 }
 ///
-/// On the way to an operand, which is read many times, only cheap maps of few ops follow the packing. Runs last of the fusions: what
-/// can stand in the epilogue of another contraction should.
+/// On the way to an operand, which is read many times, only cheap maps of few ops follow the packing. Runs last of
+/// the fusions: what can stand in the epilogue of another contraction should.
 public let fusePrologues = fusionPass("fuse-prologues", "merges maps into the contractions that read them") {
   fusion, pair, _ in fusion.mapIntoContraction(pair)
 }
@@ -65,7 +65,8 @@ public let fusePrologues = fusionPass("fuse-prologues", "merges maps into the co
 ///     %b = kernel %a { … neg … }             →       %1 = exp %0
 ///     return %a, %b                                  %2 = neg %1; yield %2, %1 }
 ///
-/// The other readers must stand after the reader that takes it in. Runs after the other fusions, which leave nothing to yield.
+/// The other readers must stand after the reader that takes it in. Runs after the other fusions, which leave
+/// nothing to yield.
 public let fuseOutputs = fusionPass("fuse-outputs", "lets a kernel yield what another also reads") {
   fusion, pair, _ in fusion.keepingOutputs(pair)
 }

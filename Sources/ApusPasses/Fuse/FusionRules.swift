@@ -61,7 +61,8 @@ extension KernelFusion {
       return .apart
     }
     guard f.resultCount(of: pair.producer) + f.resultCount(of: pair.consumer) <= FusionLimits.results,
-      pair.access.pattern == .aligned || producer.kind == .reduction, othersComeLater(pair), isKernel(pair, keeping: true)
+      pair.access.pattern == .aligned || producer.kind == .reduction, othersComeLater(pair),
+      isKernel(pair, keeping: true)
     else { return .apart }
     return .keep
   }
@@ -102,7 +103,8 @@ extension KernelFusion {
       && operands <= FusionLimits.operands
   }
 
-  /// Whether both bodies together make a kernel of which each row can be computed by itself, with rows that are not too long.
+  /// Whether both bodies together make a kernel of which each row can be computed by itself, with rows that are not
+  /// too long.
   private func isKernel(_ pair: Pair, keeping: Bool = false) -> Bool {
     let (source, body) = (f.region(0, of: pair.producer), f.region(0, of: pair.consumer))
     guard let first = f.terminator(of: source), let last = f.terminator(of: body) else { return false }
@@ -132,7 +134,8 @@ extension KernelFusion {
 
   private func isShort(_ shape: KernelShape) -> Bool {
     let row = shape.reducedAxes.map { shape.dims[$0].constantValue ?? 1 }
-    return row.reduce(1) { $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1 } <= FusionLimits.rowElements
+    return row.reduce(1) { $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1 }
+      <= FusionLimits.rowElements
   }
 
   private func dims(of kernel: OpID) -> [Dim] { f.type(of: f.result(of: kernel)).dims }

@@ -12,11 +12,12 @@ import ApusSupport
 ///       return %b                                  return %b
 ///     }                                          }
 ///
-/// The callee's symbols become the sizes of the arguments; that sizes agree which may not is left to an `assert`. Functions stay
-/// in the module whether they are still called or not. Runs first: what follows looks at one function at a time.
+/// The callee's symbols become the sizes of the arguments; that sizes agree which may not is left to an `assert`.
+/// Functions stay in the module whether they are still called or not. Runs first: what follows looks at one
+/// function at a time.
 ///
-/// Throws `call.C1` for a function that the module does not have, `call.C3` for a recursion, and `inline.size` (unsupported) where
-/// calls of calls would make a function of more than `InlineLimits.ops` ops.
+/// Throws `call.C1` for a function that the module does not have, `call.C3` for a recursion, and `inline.size`
+/// (unsupported) where calls of calls would make a function of more than `InlineLimits.ops` ops.
 public let inlineCalls = ModulePass("inline-calls", "replaces every call by the body of its function") {
   module, _ throws(DiagnosticError) in
   var inlining = Inlining()

@@ -97,78 +97,58 @@ private struct Marking {
   // MARK: Erasing
 
   func sweep(_ f: inout Function) -> Bool {
-    var isChanged = false
     let ops = f.allOps()
-    // Readers stand after what they read, or inside of what is erased with them.
-    for op in ops.reversed() where isLiveOp[op.index] && dropResults(of: op, &f) { isChanged = true }
-    for op in ops.reversed() where !isLiveOp[op.index] && !f.isErased(op) {
+    let trimmed = ops.filter { isLiveOp[$0.index] && hasDeadParts($0, f) }
+    // First nobody reads what is dead, then the ops go, then the results and parameters that they read.
+    for op in trimmed { trimOperands(of: op, &f) }
+    var isChanged = !trimmed.isEmpty
+    for op in ops.reversed() where !isLiveOp[op.index] {
       f.erase(op)
       isChanged = true
     }
+    for op in trimmed { trimResults(of: op, &f) }
     return isChanged
   }
 
-  /// Removes the dead results, carried values and parameters of an op with regions.
-  private func dropResults(of op: OpID, _ f: inout Function) -> Bool {
+  private func hasDeadParts(_ op: OpID, _ f: Function) -> Bool {
     switch f.opcode(of: op) {
-    case .if: return dropYielded(of: op, f.regions(of: op), &f)
-    case .while:
-      let live = f.results(of: op).map { isLiveValue[$0.index] }
-      guard live.contains(false) else { return false }
-      f.setOperands(kept(f.operands(of: op), live), of: op)
-      return dropYielded(of: op, [f.region(1, of: op)], &f, parameters: f.regions(of: op))
+    case .if, .while: areLive(f.results(of: op)).contains(false)
+    case .kernel: areLive(f.results(of: op) + f.parameters(of: f.region(0, of: op))).contains(false)
+    case _: false
+    }
+  }
+
+  private func areLive(_ values: [ValueID]) -> [Bool] { values.map { isLiveValue[$0.index] } }
+
+  /// Takes the dead values out of what an op with regions and its terminators read.
+  private func trimOperands(of op: OpID, _ f: inout Function) {
+    let results = areLive(f.results(of: op))
+    switch f.opcode(of: op) {
+    case .if, .kernel: for block in f.regions(of: op) { trimYield(of: block, results, &f) }
+    case .while: trimYield(of: f.region(1, of: op), results, &f)
+    case _: break
+    }
+    switch f.opcode(of: op) {
+    case .while: f.setOperands(kept(f.operands(of: op), results), of: op)
     case .kernel:
-      let isDropped = dropYielded(of: op, f.regions(of: op), &f)
-      return dropOperands(of: op, &f) || isDropped
-    case _: return false
+      f.setOperands(kept(f.operands(of: op), areLive(f.parameters(of: f.region(0, of: op)))), of: op)
+    case _: break
     }
   }
 
-  private func dropYielded(
-    of op: OpID, _ yielding: [BlockID], _ f: inout Function, parameters: [BlockID] = []
-  ) -> Bool {
-    let live = f.results(of: op).map { isLiveValue[$0.index] }
-    guard live.contains(false) else { return false }
-    for block in yielding {
-      guard let end = f.terminator(of: block) else { continue }
-      f.setOperands(kept(f.operands(of: end), live), of: end)
-    }
-    eraseReaders(of: f.results(of: op), live, &f)
-    f.keepResults(of: op) { live[$0] }
-    for block in parameters {
-      eraseReaders(of: f.parameters(of: block), live, &f)
-      f.keepParameters(of: block) { live[$0] }
-    }
-    return true
+  private func trimYield(of block: BlockID, _ live: [Bool], _ f: inout Function) {
+    guard let end = f.terminator(of: block) else { return }
+    f.setOperands(kept(f.operands(of: end), live), of: end)
   }
 
-  private func dropOperands(of op: OpID, _ f: inout Function) -> Bool {
-    let body = f.region(0, of: op)
-    let live = f.parameters(of: body).map { isLiveValue[$0.index] }
-    guard live.contains(false) else { return false }
-    eraseReaders(of: f.parameters(of: body), live, &f)
-    f.keepParameters(of: body) { live[$0] }
-    f.setOperands(kept(f.operands(of: op), live), of: op)
-    return true
-  }
-
-  /// Erases the ops that read values that are about to go: they are dead as well.
-  private func eraseReaders(of values: [ValueID], _ live: [Bool], _ f: inout Function) {
-    var doomed: [OpID] = []
-    for (value, isLive) in zip(values, live) where !isLive { doomed += f.uses(of: value).map(\.op) }
-    while let op = doomed.last {
-      if f.isErased(op) {
-        doomed.removeLast()
-        continue
-      }
-      let readers = f.results(of: op).flatMap { f.uses(of: $0).map(\.op) }
-      if readers.isEmpty {
-        f.erase(op)
-        doomed.removeLast()
-      } else {
-        doomed += readers
-      }
+  /// Removes the dead results of an op with regions, and the dead parameters of its regions.
+  private func trimResults(of op: OpID, _ f: inout Function) {
+    let results = areLive(f.results(of: op))
+    for block in f.regions(of: op) {
+      let parameters = f.opcode(of: op) == .while ? results : areLive(f.parameters(of: block))
+      f.keepParameters(of: block) { parameters[$0] }
     }
+    f.keepResults(of: op) { results[$0] }
   }
 
   private func kept(_ values: [ValueID], _ live: [Bool]) -> [ValueID] {

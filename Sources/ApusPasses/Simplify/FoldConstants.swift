@@ -27,8 +27,9 @@ public let foldConstants = RewritePass(
     guard let tensor = f.constantValue(of: operand) else { return .unchanged }
     operands.append(tensor)
   }
-  guard let results = try? Interpreter.evaluate(
-    f.opcode(of: op), operands: operands, attributes: f.attributes(of: op), resultTypes: types)
+  guard
+    let results = try? Interpreter.evaluate(
+      f.opcode(of: op), operands: operands, attributes: f.attributes(of: op), resultTypes: types)
   else { return .unchanged }
   return .replaced(
     zip(results, types).map { tensor, type in
