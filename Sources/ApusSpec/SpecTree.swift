@@ -8,6 +8,7 @@ public struct SpecTree: Sendable {
 
   public static let specFolder = "IR-specs"
   static let swiftFolder = "Sources/ApusIR/Generated"
+  static let nodeFolder = "Sources/ApusGraph/Generated"
 
   public init(root: URL) { self.root = root }
 
@@ -38,6 +39,9 @@ public struct SpecTree: Sendable {
       if let builders = BuilderRenderer.builders(group) {
         files["\(swiftFolder)/Builders+\(capitalized(group.name)).swift"] = builders
       }
+      if let functions = NodeRenderer.functions(group) {
+        files["\(nodeFolder)/Nodes+\(capitalized(group.name)).swift"] = functions
+      }
     }
     return files
   }
@@ -51,10 +55,12 @@ public struct SpecTree: Sendable {
       let present = try? Data(contentsOf: root.appending(path: path))
       if present != Data(text.utf8) { stale[path] = text }
     }
-    let generated = root.appending(path: Self.swiftFolder).path
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: generated)) ?? [] {
-      let path = "\(Self.swiftFolder)/\(name)"
-      if wanted[path] == nil { stale.updateValue(nil, forKey: path) }
+    for folder in [Self.swiftFolder, Self.nodeFolder] {
+      let generated = root.appending(path: folder).path
+      for name in (try? FileManager.default.contentsOfDirectory(atPath: generated)) ?? [] {
+        let path = "\(folder)/\(name)"
+        if wanted[path] == nil { stale.updateValue(nil, forKey: path) }
+      }
     }
     return stale
   }
@@ -63,8 +69,9 @@ public struct SpecTree: Sendable {
   @discardableResult
   public func update() throws -> [String] {
     let stale = try stale()
-    try FileManager.default.createDirectory(
-      at: root.appending(path: Self.swiftFolder), withIntermediateDirectories: true)
+    for folder in [Self.swiftFolder, Self.nodeFolder] {
+      try FileManager.default.createDirectory(at: root.appending(path: folder), withIntermediateDirectories: true)
+    }
     for (path, text) in stale {
       let file = root.appending(path: path)
       if let text { try Data(text.utf8).write(to: file) } else { try FileManager.default.removeItem(at: file) }

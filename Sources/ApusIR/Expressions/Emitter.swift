@@ -214,7 +214,7 @@ package struct Emitter {
 
   // MARK: Complaining
 
-  func failed(
+  package func failed(
     _ id: String, _ message: String, at place: Place? = nil, notes: [Diagnostic.Note] = [], hint: String? = nil
   ) -> EmissionError {
     .failed(id, message, at: place ?? self.place, notes: notes, hint: hint)
@@ -248,6 +248,22 @@ package struct Emitter {
 
   package func text(_ dim: Dim) -> String { function.symbols.text(dim) }
   package func text(_ type: TensorType) -> String { function.symbols.text(type) }
+
+  /// Arithmetic on sizes. Reports `dim.overflow`, `dim.division` or `dim.size`.
+  package func size(_ operation: BinaryOperator, _ a: Dim, _ b: Dim) throws(EmissionError) -> Dim {
+    guard case .size(let dim)? = try arithmetic.binary(operation, .size(a), .size(b)) else {
+      preconditionFailure("'\(operation.rawValue)' of sizes is no size")
+    }
+    return dim
+  }
+
+  /// `min` or `max` of sizes.
+  package func size(_ function: String, _ a: Dim, _ b: Dim) throws(EmissionError) -> Dim {
+    guard case .size(let dim)? = try arithmetic.function(function, .size(a), .size(b)) else {
+      preconditionFailure("\(function) of sizes is no size")
+    }
+    return dim
+  }
 
   var arithmetic: StaticArithmetic { StaticArithmetic(symbols: function.symbols, place: place) }
 }
