@@ -46,7 +46,7 @@ enum ExitStatus: Int32 {
   }
 
   private static func isLimit(_ id: String) -> Bool {
-    id.hasPrefix("limit.") || id == "run.memory" || id == "tensor.no-memory" || id == "archive.limit"
+    id.hasPrefix("limit.") || ["run.memory", "tensor.no-memory", "npz.limit", "memory.overflow"].contains(id)
   }
 }
 

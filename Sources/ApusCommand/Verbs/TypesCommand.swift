@@ -12,25 +12,24 @@ struct TypesCommand: ParsableCommand {
 
   func run() throws {
     let module = try ModelFile.load(path: model.model)
-    for function in try module.functions(named: model.function) {
-      for parameter in function.parameters { show(parameter, function) }
-      for op in function.allOps() {
-        for value in function.results(of: op) where function.name(of: value) != nil { show(value, function) }
-      }
-      for (name, type) in zip(function.outputSignatures.map(\.name), function.resultTypes) {
-        print(line(name, type, function))
+    let function = try module.functions(named: model.function ?? module.functions.first?.name)[0]
+    var shown: Set<String> = []
+    for (index, parameter) in function.parameters.enumerated() {
+      show(function.name(of: parameter) ?? "input_\(index)", function.type(of: parameter), &shown)
+    }
+    for op in function.allOps() {
+      for value in function.results(of: op) {
+        guard let name = function.name(of: value) else { continue }
+        show(name, function.type(of: value), &shown)
       }
     }
+    for (signature, type) in zip(function.outputSignatures, function.resultTypes) { show(signature.name, type, &shown) }
   }
 
-  private func show(_ value: ValueID, _ function: Function) {
-    let index = function.parameters.firstIndex(of: value)
-    print(line(function.name(of: value) ?? "input_\(index ?? 0)", function.type(of: value), function))
-  }
-
-  private func line(_ name: String, _ type: TensorType, _ function: Function) -> String {
+  private func show(_ name: String, _ type: TensorType, _ shown: inout Set<String>) {
+    guard shown.insert(name).inserted else { return }
     let dims = type.dims.map { dim in dim.constantValue.map(String.init) ?? "?" }
-    return "\(name)\t\(type.element.protobufName)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))"
+    print("\(name)\t\(type.element.protobufName)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
   }
 }
 
