@@ -76,6 +76,10 @@ let package = Package(
       ]),
     .executableTarget(name: "SpecGen", dependencies: ["ApusSpec", "ApusSupport"]),
 
+    // Examples: what users write
+    .executableTarget(name: "MLPExample", dependencies: ["Apus"], path: "Examples/mlp"),
+    .executableTarget(name: "CustomOpExample", dependencies: ["Apus"], path: "Examples/custom-op"),
+
     // Tests
     tests("SupportTests", ["ApusSupport"]),
     tests("TensorTests", ["ApusTensor", "ApusSupport"], exclude: ["Fixtures"]),

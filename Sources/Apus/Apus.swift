@@ -1,10 +1,17 @@
 // What `import Apus` shows of the modules below it.
 @_exported import struct ApusCompiler.Model
+@_exported import class ApusGraph.GraphBuilder
+@_exported import protocol ApusGraph.GraphArgument
+@_exported import struct ApusGraph.GraphValue
+@_exported import struct ApusGraph.OpReference
 @_exported import struct ApusRuntime.CFunction
 @_exported import struct ApusRuntime.CustomOperation
 @_exported import struct ApusRuntime.TensorSignature
+@_exported import enum ApusSupport.Place
+@_exported import enum ApusSupport.Severity
 @_exported import struct ApusSupport.Diagnostic
 @_exported import struct ApusSupport.DiagnosticError
+@_exported import struct ApusTensor.BFloat16
 @_exported import enum ApusTensor.ElementType
 @_exported import enum ApusTensor.Scalar
 @_exported import struct ApusTensor.Tensor

@@ -1,0 +1,37 @@
+import ApusCompiler
+import ApusGraph
+import ApusIR
+import ApusSupport
+import ApusTensor
+
+extension Model {
+  /// Reads a `.apus` or `.ir` file and compiles it. Weights are read from its folder.
+  ///
+  /// Throws `DiagnosticError` with everything that is wrong with the file.
+  public init(contentsOf path: String, options: ModelOptions = ModelOptions()) throws {
+    try self.init(compiling: ModelFile.load(path: path), options)
+  }
+
+  /// Compiles a text in the graph language. It reads no files: weights come as inputs, inline or seeded.
+  ///
+  /// Throws `DiagnosticError` with everything that is wrong with the text.
+  public init(
+    graph text: String, options: ModelOptions = ModelOptions(), fileID: StaticString = #fileID, line: Int = #line
+  ) throws {
+    try self.init(compiling: GraphFile.parse(SourceText(name: "\(fileID):\(line)", text: text)), options)
+  }
+
+  init(compiling module: Module, _ options: ModelOptions) throws {
+    try self.init(Compiler(options.compilerOptions()).compile(module))
+  }
+
+  /// Runs on inputs by position.
+  ///
+  /// Throws as `run` does.
+  public func callAsFunction(_ inputs: Tensor...) throws -> [Tensor] { try run(inputs) }
+
+  /// Runs on inputs by position, away from the caller's actor.
+  ///
+  /// Throws as `run` does.
+  public func callAsFunction(_ inputs: Tensor...) async throws -> [Tensor] { try await run(inputs) }
+}
