@@ -63,8 +63,8 @@ import Testing
       -1e30, 8_388_607.5, -2.0000001, 5e-8, 3.4e38,
     ]
     let integers: [Int64] = [
-      0, 1, -1, 2, 3, -3, 7, -8, 31, 64, 127, -128, 255, .max, .min, .min + 1, 1 << 31, -(1 << 31), (1 << 31) - 1, 32767,
-      -32768, 65535,
+      0, 1, -1, 2, 3, -3, 7, -8, 31, 64, 127, -128, 255, .max, .min, .min + 1, 1 << 31, -(1 << 31), (1 << 31) - 1,
+      32767, -32768, 65535,
     ]
     return try Tensor(type, [count]) { _ in
       let pick = random.next()
@@ -160,7 +160,9 @@ import Testing
     var input = try Tensor.zeros(type, shape: [4])
     input.withUnsafeMutableBytes { bytes in
       for lane in 0..<4 {
-        for byte in 0..<type.byteCount { bytes[lane * type.byteCount + byte] = UInt8(pattern >> (8 * UInt64(byte)) & 255) }
+        for byte in 0..<type.byteCount {
+          bytes[lane * type.byteCount + byte] = UInt8(pattern >> (8 * UInt64(byte)) & 255)
+        }
       }
     }
     let got = try LoopRunner(w.finished()).run([input, .zeros(type, shape: [4])])

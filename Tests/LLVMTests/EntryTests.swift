@@ -21,7 +21,8 @@ import Testing
     apus_context_init(&context, nil)
     defer { apus_context_release(&context) }
     if let custom { context.custom_call = custom }
-    var extents = inputs.flatMap { $0.shape.map(Int64.init) } + Array(repeating: -1, count: outputRanks.reduce(0, +) + 1)
+    let open = Array(repeating: Int64(-1), count: outputRanks.reduce(0, +) + 1)
+    var extents = inputs.flatMap { $0.shape.map(Int64.init) } + open
     return extents.withUnsafeMutableBufferPointer { extents in
       var next = 0
       func tensor(_ data: UnsafeMutableRawPointer?, rank: Int) -> apus_tensor {

@@ -139,7 +139,8 @@ extension LoopControlTests {
     w.loop(zero, end, kind: "parallel", grain: 2) { w, i, _ in
       let inner = w.load(x, [i, zero], lanes: 8)
       w.loop(zero, end, kind: "parallel") { w, j, _ in
-        let v = w.value(.select, [flags, w.add(inner, lanes), w.load(x, [j, zero], lanes: 8)], w.function.type(of: lanes))
+        let (sum, other) = (w.add(inner, lanes), w.load(x, [j, zero], lanes: 8))
+        let v = w.value(.select, [flags, sum, other], w.function.type(of: lanes))
         w.store(v, y, [i, j, zero])
         let top = w.load(rows, [i, j, w.index(1), zero], lanes: 4)
         w.store(w.add(top, top), rows, [i, j, w.index(1), zero])

@@ -81,7 +81,8 @@ struct LoopRunner {
 
   /// Expects the same buffers as the interpreter leaves, as `agree` compares them.
   func expectAgreement(
-    _ tensors: [Tensor], function name: String? = nil, threads: Int = 1, offset: Int = 0, arenaBytes: Int = 0, ulps: Int = 0
+    _ tensors: [Tensor], function name: String? = nil, threads: Int = 1, offset: Int = 0, arenaBytes: Int = 0,
+    ulps: Int = 0
   ) throws {
     let expected = try interpret(tensors, function: name)
     let got = try run(tensors, function: name, threads: threads, offset: offset, arenaBytes: arenaBytes)

@@ -54,7 +54,8 @@ struct LoopWriter {
   mutating func mul(_ a: ValueID, _ b: ValueID) -> ValueID { value(.mul, [a, b], function.type(of: a)) }
 
   mutating func load(
-    _ buffer: ValueID, _ indices: [ValueID], lanes: Int? = nil, count: ValueID? = nil, along: Int? = nil, stride: Int = 1
+    _ buffer: ValueID, _ indices: [ValueID], lanes: Int? = nil, count: ValueID? = nil, along: Int? = nil,
+    stride: Int = 1
   ) -> ValueID {
     value(
       count == nil ? .load : .loadMasked, (count.map { [$0] } ?? []) + [buffer] + indices,

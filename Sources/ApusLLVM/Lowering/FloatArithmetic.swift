@@ -24,7 +24,7 @@ extension Emitter {
       return select(or(isNaN(x[0]), compare(x[0], .equal, zero(x[0].type))), x[0], one)
     case _:
       guard let function = MathFunction(code) else { preconditionFailure("\(code.name) is not an op on floats") }
-      return math(function, x)
+      return sharedMath(function, x)
     }
   }
 
@@ -43,6 +43,22 @@ extension Emitter {
 
   /// The smaller value; NaN if either is, and −0 < +0.
   func minimumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue { intrinsic("llvm.minimum", [a.type], [a, b]) }
+}
+
+extension Emitter {
+  /// An elementary function: in place where it is short and common, else a call of one copy for the module. The long
+  /// ones take milliseconds to compile, and an unrolled loop with its rest would repeat them six times.
+  private func sharedMath(_ function: MathFunction, _ x: [CodeValue]) -> CodeValue {
+    let type = x[0].type
+    if function.isShort, type.isVector, type.scalar == types.f32 { return math(function, x) }
+    let shape = "\(type.scalar == types.f64 ? "f64" : "f32").\(type.laneCount)"
+    let name = "apus.\(function.rawValue).\(shape)"
+    let parameters = x.map { CodeParameter(type: $0.type) }
+    let shared =
+      definedFunction(name, parameters, result: type)
+      ?? self.function(name, parameters, result: type, isExported: false) { returnValue(math(function, $0.parameters)) }
+    return call(shared, x)
+  }
 }
 
 extension MathFunction {
@@ -68,6 +84,15 @@ extension MathFunction {
     case .logistic: self = .logistic
     case .pow: self = .pow
     case _: return nil
+    }
+  }
+
+  /// Whether a call would cost about as much as the function.
+  fileprivate var isShort: Bool {
+    switch self {
+    case .exp, .log, .tanh, .erf, .logistic: true
+    case .expm1, .log1p, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .pow:
+      false
     }
   }
 }

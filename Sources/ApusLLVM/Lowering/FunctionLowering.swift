@@ -20,6 +20,8 @@ final class FunctionLowering {
   var sizeValues: [Dim: CodeValue] = [:]
   /// Lanes that exist, while an epilogue runs at the edge of a result.
   var edge: (mask: CodeValue, lanes: Int)?
+  /// Where arguments of calls are laid out.
+  var callArea: CallArea?
   /// Bytes of stack given to `scratch` so far.
   var stackBytes = 0
 

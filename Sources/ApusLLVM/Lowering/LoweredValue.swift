@@ -2,7 +2,7 @@ import ApusIR
 
 /// Where a value of the IR is while code is generated.
 enum LoweredValue {
-  /// Lanes in a register, in memory's form: f16 and bf16 as their bits, so that moving one keeps every bit; bool as `i1`.
+  /// Lanes in a register: f16 and bf16 as their bits, so that moving one keeps every bit; bool as `i1`.
   case register(CodeValue)
   case buffer(Buffer)
 }

@@ -95,7 +95,8 @@ private struct Contraction {
     let outType = out.buffer.type.element
     accumulator = epilogue.map { _ in code.type(parameters[2]).element } ?? outType.accumulator
     let size = function.ints("block", of: op) ?? [1, 1]
-    var lanes = epilogue.map { _ in code.type(parameters[2]).lanes } ?? code.e.target.lanes(bytes: accumulator.byteCount)
+    let widest = code.e.target.lanes(bytes: accumulator.byteCount)
+    var lanes = epilogue.map { _ in code.type(parameters[2]).lanes } ?? widest
     while size[1] % lanes != 0 { lanes /= 2 }
     block = RegisterBlock(
       rows: size[0], vectors: size[1] / lanes, lanes: lanes, unroll: function.int("unroll", of: op) ?? 1)

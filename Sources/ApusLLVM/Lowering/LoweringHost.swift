@@ -81,15 +81,29 @@ extension FunctionLowering {
   }
 }
 
+/// Stack that holds the arguments of a call, `void **` and `int64_t *`.
+struct CallArea {
+  struct Extent {
+    var buffers: Int
+    var sizes: Int
+
+    func covers(_ other: Extent) -> Bool { buffers >= other.buffers && sizes >= other.sizes }
+  }
+
+  let extent: Extent
+  let buffers: CodeValue
+  let sizes: CodeValue
+}
+
 extension FunctionLowering {
   /// Calls a function of the module and returns the addresses that it leaves for its results.
   private func call(_ op: OpID, _ arguments: [CodeValue], sizes: [CodeValue], results: Int) -> [CodeValue] {
     guard let name = function.string("callee", of: op), let id = owner.module.find(name) else {
       preconditionFailure("a call in @\(function.name) of a function that the module has not")
     }
-    let symbols = max(owner.module[id].symbols.count, sizes.count)
-    let buffers = e.stackSlot(e.types.pointer, count: max(1, arguments.count + results))
-    let numbers = e.stackSlot(e.types.i64, count: max(1, symbols))
+    let needed = CallArea.Extent(
+      buffers: arguments.count + results, sizes: max(owner.module[id].symbols.count, sizes.count))
+    let (buffers, numbers) = callArea(for: needed)
     for (index, argument) in arguments.enumerated() {
       e.store(argument, e.offset(buffers, e.types.pointer, by: index))
     }
@@ -99,6 +113,26 @@ extension FunctionLowering {
     return (0..<results).map {
       e.load(e.types.pointer, e.offset(buffers, e.types.pointer, by: arguments.count + $0))
     }
+  }
+
+  /// Stack for the arrays of a call. A callee reads them before it does anything else, so all calls of a function
+  /// share one area; thousands of launches would otherwise take as many.
+  private func callArea(for needed: CallArea.Extent) -> (buffers: CodeValue, sizes: CodeValue) {
+    if let area = callArea, area.extent.covers(needed) { return (area.buffers, area.sizes) }
+    var extent = needed
+    function.forEachOp { op in
+      switch function.opcode(of: op) {
+      case .launch, .call:
+        extent.buffers = max(extent.buffers, function.operandCount(of: op) + function.resultCount(of: op))
+      case _: return
+      }
+      extent.sizes = max(extent.sizes, function.dims("sizes", of: op)?.count ?? 0)
+    }
+    let area = CallArea(
+      extent: extent, buffers: e.stackSlot(e.types.pointer, count: max(1, extent.buffers)),
+      sizes: e.stackSlot(e.types.i64, count: max(1, extent.sizes)))
+    callArea = area
+    return (area.buffers, area.sizes)
   }
 
   private func tensor(of value: ValueID) -> TensorParts {

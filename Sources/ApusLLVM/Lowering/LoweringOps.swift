@@ -37,8 +37,8 @@ extension FunctionLowering {
       .reduceSum, .reduceProd, .reduceMax, .reduceMin, .reduceAnd, .reduceOr, .argMax, .argMin, .scan, .sort, .topK,
       .reduceWindow, .matmul, .matmulInteger, .conv, .convInteger, .quantize, .dequantize, .reciprocal, .rsqrt, .square,
       .isNan, .isInf, .mod, .relu, .leakyRelu, .prelu, .elu, .selu, .celu, .softplus, .softsign, .silu, .mish,
-      .hardSigmoid, .hardSwish, .gelu, .clamp, .mean, .variance, .logsumexp, .softmax, .logSoftmax, .layerNorm, .rmsNorm,
-      .groupNorm, .instanceNorm, .batchNorm, .l2Normalize, .attention, .rope, .crossEntropy, .oneHot, .cumsum, .maxPool,
+      .hardSigmoid, .hardSwish, .gelu, .clamp, .mean, .variance, .logsumexp, .softmax, .logSoftmax, .layerNorm,
+      .rmsNorm, .groupNorm, .instanceNorm, .batchNorm, .l2Normalize, .attention, .rope, .crossEntropy, .oneHot, .cumsum, .maxPool,
       .averagePool, .convTranspose, .depthToSpace, .spaceToDepth, .resizeAxis, .resize, .lstm, .gru, .kernel, .pack:
       preconditionFailure("\(function.opcode(of: op).name) does not occur in phase loops")
     }

@@ -103,7 +103,9 @@ extension Function {
     switch attribute("value", of: op) {
     case .tensor(let tensor)?: return tensor
     case .scalar(let scalar)?:
-      guard let shape = type.constantShape, let tensor = try? Tensor(repeating: scalar, type.element, shape: shape) else {
+      guard let shape = type.constantShape,
+        let tensor = try? Tensor(repeating: scalar, type.element, shape: shape)
+      else {
         preconditionFailure("a constant buffer in @\(name) has no constant size")
       }
       return ConstantTensor(tensor)
