@@ -20,9 +20,10 @@ let operations = [
 ]
 
 let model = try jit("centred", options: ModelOptions(operations: operations)) { graph in
-  let x = graph.input("x", "f32[N] where N in 1...1000")
-  let median = graph.custom("median", [x], results: ["f32[]"])[0]
-  let tripled = graph.custom("triple", [x - median], results: ["f32[N]"])[0]
+  let x = graph.input("x", .f32, ["N"])
+  graph.bound("N", in: 1...1000)
+  let median = customCall("median", [x], results: [(.f32, [])])[0]
+  let tripled = customCall("triple", [x - median], results: [(.f32, ["N"])])[0]
   return ["y": tripled + 1]
 }
 

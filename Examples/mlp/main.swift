@@ -3,13 +3,11 @@
 import Apus
 
 let xor = try jit("xor") { graph in
-  let x = graph.input("x", "f32[B, 2] where B in 1...1024")
-  let w1 = graph.constant(Tensor([20, -20, 20, -20] as [Float], shape: [2, 2]))
-  let b1 = graph.constant(Tensor([-10, 30] as [Float]))
-  let w2 = graph.constant(Tensor([20, 20] as [Float], shape: [2, 1]))
-  let hidden = (x.matmul(w1) + b1).logistic()
-  let output = (hidden.matmul(w2) - 30).logistic()
-  return ["probability": output.reshape(shape: "B")]
+  let x = graph.input("x", .f32, ["B", 2])
+  graph.bound("B", in: 1...1024)
+  let hidden = logistic(x.matmul(Tensor([20, -20, 20, -20] as [Float], shape: [2, 2])) + Tensor([-10, 30] as [Float]))
+  let output = logistic(hidden.matmul(Tensor([20, 20] as [Float], shape: [2, 1])) - 30)
+  return ["probability": output.reshaped(["B"])]
 }
 
 let inputs = Tensor([0, 0, 0, 1, 1, 0, 1, 1] as [Float], shape: [4, 2])

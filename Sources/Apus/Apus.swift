@@ -1,9 +1,7 @@
-// What `import Apus` shows of the modules below it.
+// What `import Apus` shows of the modules below it. ApusGraph comes whole: its operators and its functions,
+// one for each op, are what a graph in Swift is written with.
 @_exported import struct ApusCompiler.Model
-@_exported import class ApusGraph.GraphBuilder
-@_exported import protocol ApusGraph.GraphArgument
-@_exported import struct ApusGraph.GraphValue
-@_exported import struct ApusGraph.OpReference
+@_exported import ApusGraph
 @_exported import struct ApusRuntime.CFunction
 @_exported import struct ApusRuntime.CustomOperation
 @_exported import struct ApusRuntime.TensorSignature
