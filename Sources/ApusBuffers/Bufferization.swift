@@ -95,7 +95,7 @@ struct Bufferization {
 
   private mutating func lower(_ source: BlockID, _ callee: (OpID) throws -> KernelCallee) throws {
     for op in host.ops(in: source) where !host.opcode(of: op).isTerminator {
-      location = result.addLocation(host.location(of: op))
+      location = result.importLocation(host.locationID(of: op), of: host)
       try lower(op, callee)
     }
   }

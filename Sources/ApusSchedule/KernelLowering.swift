@@ -25,7 +25,7 @@ struct KernelLowering {
     results = host.operands(of: yield)
 
     var builder = LoopBuilder(name: name, location: .none)
-    builder.location = builder.addLocation(host.location(of: kernel))
+    builder.location = builder.importLocation(host.locationID(of: kernel), of: host)
     var substitution: [SymbolID: SymbolID] = [:]
     var sizes: [Dim] = []
     let order = Self.symbols(of: kernel, in: host)

@@ -20,7 +20,9 @@ struct LoopBuilder {
     self.location = location
   }
 
-  mutating func addLocation(_ location: Location) -> LocationID { function.addLocation(location) }
+  mutating func importLocation(_ id: LocationID, of other: Function) -> LocationID {
+    function.importLocation(id, of: other)
+  }
 
   mutating func intern(_ symbol: Symbol) -> SymbolID { function.symbols.append(symbol) }
 

@@ -67,7 +67,20 @@ extension Function {
     return op
   }
 
+  /// Adds a location; the parts of a merged one are of this function.
   public mutating func addLocation(_ location: Location) -> LocationID { locations.append(location) }
+
+  /// A location of another function as one of this function.
+  public mutating func importLocation(_ id: LocationID, of other: Function) -> LocationID {
+    switch other.location(id) {
+    case .unknown: return .none
+    case .place(let place): return addLocation(.place(place))
+    case .merged(let parts):
+      var imported: [LocationID] = []
+      for part in parts { imported.append(importLocation(part, of: other)) }
+      return mergeLocations(imported)
+    }
+  }
 
   /// A location that stands for all of the given ones.
   public mutating func mergeLocations(_ ids: [LocationID]) -> LocationID {

@@ -109,13 +109,7 @@ extension FunctionImport {
   private mutating func location(_ id: LocationID, in target: inout Function) -> LocationID {
     if id.isNone { return .none }
     if let known = locations[id] { return known }
-    let imported: LocationID
-    switch source.location(id) {
-    case .unknown: imported = .none
-    case .place(let place): imported = target.addLocation(.place(place))
-    case .merged(let parts):
-      imported = target.mergeLocations(parts.map { location($0, in: &target) })
-    }
+    let imported = target.importLocation(id, of: source)
     locations[id] = imported
     return imported
   }
