@@ -63,7 +63,8 @@ private func module(with tensor: Tensor) throws -> Module {
 @Test(arguments: [
   ("\"nowhere.bin\", 0, 400, sha256 \"\"", "file.missing"), ("\"w.bin\", 8, 400, sha256 \"\"", "constant.range"),
   ("\"w.bin\", 0, 396, sha256 \"%\"", "constant.count"), ("\"w.bin\", 0, 400, sha256 \"00\"", "constant.hash"),
-  ("\"w.bin\", -4, 400, sha256 \"00\"", "constant.range"), ("\"w.bin\", 9223372036854775807, 400, sha256 \"00\"", "constant.range"),
+  ("\"w.bin\", -4, 400, sha256 \"00\"", "constant.range"),
+  ("\"w.bin\", 9223372036854775807, 400, sha256 \"00\"", "constant.range"),
   ("\"w.bin\", 0, 400", "parse.expected"),
 ])
 func wrongTables(_ entry: String, _ id: String) {
@@ -101,7 +102,10 @@ func wrongTables(_ entry: String, _ id: String) {
     expectExact(ScalarText.value(bits: random.next() & 0xFFFF_FFFF, .f32), .f32)
     expectExact(ScalarText.value(bits: random.next(), .f64), .f64)
   }
-  for bits: UInt64 in [0, 1, 0x8000_0000, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000, 0xFFC0_0000, 0x7F80_0001, 0x007F_FFFF] {
+  let special: [UInt64] = [
+    0, 1, 0x8000_0000, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000, 0xFFC0_0000, 0x7F80_0001, 0x007F_FFFF,
+  ]
+  for bits in special {
     expectExact(ScalarText.value(bits: bits, .f32), .f32)
   }
 }
@@ -115,9 +119,12 @@ private func expectExact(_ scalar: Scalar, _ type: ElementType) {
 
 @Test(arguments: [
   ("256", ElementType.u8, "literal.range"), ("-1", .u8, "literal.range"), ("-129", .s8, "literal.range"),
-  ("9223372036854775808", .s64, "literal.range"), ("18446744073709551616", .u64, "literal.range"), ("1.5", .s32, "literal.type"),
-  ("inf", .s32, "literal.type"), ("1", .bool, "literal.type"), ("true", .f32, "literal.type"), ("1e39", .f32, "literal.range"),
-  ("1e6", .f16, "literal.range"), ("0x1ffff", .f16, "literal.range"), ("-0x7fc0", .bf16, "literal.range"), ("1e400", .f64, "literal.range"),
+  ("9223372036854775808", .s64, "literal.range"), ("18446744073709551616", .u64, "literal.range"),
+  ("1.5", .s32, "literal.type"),
+  ("inf", .s32, "literal.type"), ("1", .bool, "literal.type"), ("true", .f32, "literal.type"),
+  ("1e39", .f32, "literal.range"),
+  ("1e6", .f16, "literal.range"), ("0x1ffff", .f16, "literal.range"), ("-0x7fc0", .bf16, "literal.range"),
+  ("1e400", .f64, "literal.range"),
 ])
 func wrongLiterals(_ text: String, _ type: ElementType, _ id: String) {
   var tokens = TokenStream(SourceText(name: "t", text: text), dialect: .ir)

@@ -88,7 +88,8 @@ private func function(_ body: String) -> String {
   survives(Array("apus-ir 1\n".utf8) + garbage)
   survives(Array(function("").utf8) + garbage)
   let letters = Array("%@(){}[]<>:,=-0123456789abfunc \n\"".utf8)
-  survives(Array("apus-ir 1\n".utf8) + (0..<200_000).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)] })
+  let soup = (0..<200_000).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)] }
+  survives(Array("apus-ir 1\n".utf8) + soup)
   #expect(survives([0x89, 0x50, 0x4E, 0x47] + [UInt8](repeating: 0, count: 4096)) == ["parse.character"])
   #expect(survives([]) == ["parse.empty"])
   #expect(ids("// nothing\n") == ["parse.empty"])
@@ -113,7 +114,13 @@ private func function(_ body: String) -> String {
   survives(Array("apus-ir 1\nfunc @f(%x: f32[\(sums)]) -> f32[\(sums)] {\n  %y = exp %x\n  return %y\n}\n".utf8))
   let operands = Array(repeating: "%x", count: 40_000).joined(separator: ", ")
   #expect(ids(function("  %y: f32[4] = concat \(operands), axis: 0\n  return %y")) == ["op.operands"])
-  #expect(ids("apus-ir 1\nfunc @f(%x: f32[B mod (0 - 1), B*(0 - 9223372036854775807 - 1) mod (0 - 1)]) {\n  return\n}\n") == ["dim.overflow"])
+  let results = (0..<40_000).map { "%\($0): f32[4]" }.joined(separator: ", ")
+  #expect(ids(function("  \(results) = call @f\n  return %x")) == ["op.results"])
+  let modulos = (2..<400).map { " mod \($0 % 7 + 2) + B" }.joined()
+  survives(Array("apus-ir 1\nfunc @f(%x: f32[\(String(repeating: "(", count: 30))B\(modulos)]) {\n  return\n}\n".utf8))
+  let least = "(0 - 9223372036854775807 - 1)"
+  let types = "f32[B mod (0 - 1), B*\(least) mod (0 - 1)]"
+  #expect(ids("apus-ir 1\nfunc @f(%x: \(types)) {\n  return\n}\n") == ["dim.overflow"])
 }
 
 /// A mistake is reported once, and the rest of the file is read all the same.

@@ -26,14 +26,19 @@ private func kinds(_ text: String, _ dialect: Lexer.Dialect = .ir) -> [Token.Kin
     .integer, .ellipsis, .integer, .integer, .dot, .float, .float, .float, .badNumber, .integer, .badNumber, .integer,
     .dotDot,
   ])
-  #expect(kinds("%0 %12a %a.b.0 %a. %\"any \\\" text\" @\"\"") == [.value, .badName, .value, .value, .dot, .value, .symbol])
+  #expect(kinds("%0 %12a %a.b.0 %a. %\"any \\\" text\" @\"\"") == [
+    .value, .badName, .value, .value, .dot, .value, .symbol,
+  ])
   #expect(kinds("\"a\\n\\u{1F600}\" \"\\q\" \"open\n\"") == [.string, .badString, .badString, .badString])
   #expect(kinds("a // comment \u{e9} \n b") == [.word, .word])
   #expect(kinds("\u{FEFF}a") == [.word])
 }
 
 @Test func stringsThatAreNotUTF8() {
-  for bytes: [UInt8] in [[0x80], [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82]] {
+  let sequences: [[UInt8]] = [
+    [0x80], [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82],
+  ]
+  for bytes in sequences {
     var lexer = Lexer(SourceText(name: "t", bytes: [0x22] + bytes + [0x22]), dialect: .ir)
     #expect(lexer.next().kind == .badString)
     lexer = Lexer(SourceText(name: "t", bytes: bytes + [0x20, 0x61]), dialect: .ir)
@@ -55,9 +60,12 @@ private func kinds(_ text: String, _ dialect: Lexer.Dialect = .ir) -> [Token.Kin
 }
 
 @Test(arguments: [
-  ("B*T", "B*T"), ("T + 1", "T + 1"), ("1 + T - 1", "T"), ("T floordiv 2", "floordiv(T, 2)"), ("(T + 3) / 2", "floordiv(T + 3, 2)"),
-  ("4*T / 2", "2*T"), ("T mod 2", "mod(T, 2)"), ("ceildiv(T, 4)", "floordiv(T + 3, 4)"), ("min(B, max(T, 3))", "min(B, max(3, T))"),
-  ("2 - B", "2 - B"), ("-B", "-B"), ("-(B - 5)", "5 - B"), ("2*(B + T)", "2*B + 2*T"), ("\"a b\"", "\"a b\""), ("min", "min"),
+  ("B*T", "B*T"), ("T + 1", "T + 1"), ("1 + T - 1", "T"), ("T floordiv 2", "floordiv(T, 2)"),
+  ("(T + 3) / 2", "floordiv(T + 3, 2)"),
+  ("4*T / 2", "2*T"), ("T mod 2", "mod(T, 2)"), ("ceildiv(T, 4)", "floordiv(T + 3, 4)"),
+  ("min(B, max(T, 3))", "min(B, max(3, T))"),
+  ("2 - B", "2 - B"), ("-B", "-B"), ("-(B - 5)", "5 - B"), ("2*(B + T)", "2*B + 2*T"), ("\"a b\"", "\"a b\""),
+  ("min", "min"),
   ("B*B", "B*B"), ("0*B", "0"),
 ])
 func dimensionsPrintInNormalForm(_ text: String, _ expected: String) {
@@ -77,7 +85,8 @@ func dimensionsPrintInNormalForm(_ text: String, _ expected: String) {
 
 @Test(arguments: [
   ("B +", "parse.expected"), ("1.5", "parse.expected"), ("B / 0", "dim.division"), ("mod(B, 1 - 1)", "dim.division"),
-  ("9223372036854775808", "dim.overflow"), ("99999999999999999999", "parse.number"), ("4611686018427387904 * 2", "dim.overflow"),
+  ("9223372036854775808", "dim.overflow"), ("99999999999999999999", "parse.number"),
+  ("4611686018427387904 * 2", "dim.overflow"),
   ("min(B)", "parse.expected"), ("(B", "parse.expected"),
 ])
 func wrongDimensions(_ text: String, _ id: String) {

@@ -13,7 +13,8 @@ private let optimizer = ["/usr/bin/mlir-opt-19", "/usr/lib/llvm-19/bin/mlir-opt"
   #expect(text.hasPrefix("\"builtin.module\"() ({\n"))
   #expect(
     text.contains(
-      "%3 = \"apus.matmul\"(%0, %1) {result_types = [\"f32[B, 10]\"]} : (tensor<?x784xf32>, tensor<784x10xf32>) -> tensor<?x10xf32>"))
+      "%3 = \"apus.matmul\"(%0, %1) {result_types = [\"f32[B, 10]\"]} : "
+        + "(tensor<?x784xf32>, tensor<784x10xf32>) -> tensor<?x10xf32>"))
 }
 
 @Test(.enabled(if: optimizer != nil), arguments: CanonicalText.names) func mlirAcceptsIt(_ name: String) throws {

@@ -186,7 +186,8 @@ extension FunctionPrinter {
   }
 
   private func isLiteral(_ op: OpID) -> Bool {
-    guard function.opcode(of: op) == .constant, case .scalar? = function.attribute("value", of: op) else { return false }
+    guard function.opcode(of: op) == .constant, case .scalar? = function.attribute("value", of: op)
+    else { return false }
     let value = function.result(of: op)
     return function.hasOneUse(value) && (options.hidesNames || function.name(of: value) == nil)
       && !options.showsLocations

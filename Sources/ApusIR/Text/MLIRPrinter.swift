@@ -135,7 +135,9 @@ enum MLIRText {
     case .dims(let values): return strings(values.map(symbols.text))
     case .elementType(let value): return Self.element(value)
     case .function(let name): return "@\(quoted(name))"
-    case .scalar(let value): return element == .bool ? number(value, .bool) : "\(number(value, element)) : \(Self.element(element))"
+    case .scalar(let value):
+      let text = number(value, element)
+      return element == .bool ? text : "\(text) : \(Self.element(element))"
     case .tensor(let constant): return dense(constant.tensor)
     case .schedule:
       var writer = TypeWriter(symbols)

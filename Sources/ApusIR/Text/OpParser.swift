@@ -270,26 +270,22 @@ extension IRParser {
 extension OpInfo {
   /// The declaration of each of `count` operands; `nil` where there are too few or too many.
   func operandInfos(count: Int) -> [OperandInfo]? {
-    let fixed = operands.count { $0.arity == .one }
-    let extra = count - fixed
+    var extra = count - operands.count { $0.arity == .one || $0.arity == .oneOrMore }
     guard extra >= 0 else { return nil }
     var infos: [OperandInfo] = []
     infos.reserveCapacity(count)
-    var hasPlace = false
     for info in operands {
+      var taken = 0
       switch info.arity {
-      case .one: infos.append(info)
-      case .optional:
-        guard extra <= 1 else { return nil }
-        hasPlace = true
-        if extra == 1 { infos.append(info) }
-      case .zeroOrMore, .oneOrMore:
-        guard extra >= 1 || info.arity == .zeroOrMore else { return nil }
-        hasPlace = true
-        infos.append(contentsOf: repeatElement(info, count: extra))
+      case .one: break
+      case .optional: taken = extra > 0 ? 1 : 0
+      case .zeroOrMore, .oneOrMore: taken = extra
       }
+      extra -= taken
+      let isRequired = info.arity == .one || info.arity == .oneOrMore
+      infos.append(contentsOf: repeatElement(info, count: taken + (isRequired ? 1 : 0)))
     }
-    return extra == 0 || hasPlace ? infos : nil
+    return extra == 0 ? infos : nil
   }
 
   /// The type that a number written as operand has: element type and sizes are those of operands

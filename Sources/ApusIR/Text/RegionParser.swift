@@ -128,6 +128,10 @@ extension IRParser {
     var heads: [ValueHead] = []
     repeat {
       guard let token = tokens.expect(.value) else { return nil }
+      guard heads.count < 1 << 15 else {
+        tokens.error("op.results", "an op has at most 32768 results", at: token.range)
+        return nil
+      }
       var head = ValueHead(token: token)
       if tokens.accept(.colon) {
         guard let type = types.type(&tokens, &function.symbols) else { return nil }

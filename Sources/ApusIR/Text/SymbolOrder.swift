@@ -26,8 +26,9 @@ struct SymbolOrder {
       let isArgument = symbols[id].origin == .argument
       return isArgument != parameterSymbols[id.index]
     }
+    let isBounded = Set(bounded)
     let order = walk.order.filter { walk.header[$0.index] } + bounded
-      + walk.order.filter { !walk.header[$0.index] && !bounded.contains($0) }
+      + walk.order.filter { !walk.header[$0.index] && !isBounded.contains($0) }
     if order.contains(where: { !(names[$0] ?? symbols[$0].name).isEmpty }) {
       needsList = needsList || zip(order, order.dropFirst()).contains { $0 > $1 }
     }

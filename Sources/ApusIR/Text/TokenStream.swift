@@ -125,7 +125,8 @@ public struct TokenStream: Sendable {
   public func name(_ token: Token) -> String {
     var range = token.range
     if token.kind == .value || token.kind == .symbol { range = range.lowerBound + 1..<range.upperBound }
-    guard range.lowerBound < range.upperBound, source.bytes[range.lowerBound] == Byte.quote else { return source[range] }
+    guard range.lowerBound < range.upperBound, source.bytes[range.lowerBound] == Byte.quote
+    else { return source[range] }
     return unescaped(range.lowerBound + 1..<range.upperBound - 1)
   }
 
@@ -245,7 +246,9 @@ extension TokenStream {
 
   private func describeCharacter(_ token: Token) -> String {
     let first = source.bytes[token.range.lowerBound]
-    if first < 0x20 || first == 0x7F { return "a control character (0x\(String(first, radix: 16))) has no meaning here" }
+    if first < 0x20 || first == 0x7F {
+      return "a control character (0x\(String(first, radix: 16))) has no meaning here"
+    }
     if first < 0x80 { return "'\(Unicode.Scalar(first))' has no meaning here" }
     if UTF8Sequence.length(in: source.bytes, at: token.range.lowerBound) == nil { return "these bytes are not UTF-8" }
     return "\(shown(token)) can only stand in a string or a comment"

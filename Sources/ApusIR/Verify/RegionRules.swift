@@ -125,7 +125,9 @@ struct RegionRules {
       return [Problem(id: id, message: "\(values.count) values are yielded, not \(wanted.count)", op: end)]
     }
     for (index, (value, type)) in zip(values, wanted).enumerated() {
-      if !fits(function.type(of: value), type, mayVary: mayVary?[index]) { return [mismatch(id, end, index, value, type)] }
+      if !fits(function.type(of: value), type, mayVary: mayVary?[index]) {
+        return [mismatch(id, end, index, value, type)]
+      }
     }
     return []
   }

@@ -104,7 +104,8 @@ extension FunctionVerifier {
     let parameters = Set(function.parameters.map { function.type(of: $0) })
     for type in function.resultTypes where !parameters.contains(type) {
       if let (id, message) = types.problem(of: type) {
-        diagnostics.error(id, "a result of @\(function.name): \(message)", at: function.parameters.first.map(place) ?? .none)
+        let place = function.parameters.first.map(place) ?? .none
+        diagnostics.error(id, "a result of @\(function.name): \(message)", at: place)
       }
     }
   }
