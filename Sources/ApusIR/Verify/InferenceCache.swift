@@ -28,7 +28,7 @@ struct InferenceCache {
       code, operands: operands.map { types[$0] }, attributes: attributes, stated: stated.map { $0.map { types[$0] } },
       symbols: &symbols)
     if isCacheable, symbols.count == count {
-      if known.count == Self.limit { known.removeAll() }
+      if known.count == Self.limit { known.removeAll(keepingCapacity: true) }
       known[key] = found
     }
     return found
