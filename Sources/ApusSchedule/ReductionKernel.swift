@@ -85,9 +85,10 @@ extension KernelLowering {
     let full = results.indices.filter { isFullShape(results[$0], plan) }
     guard !full.isEmpty else { return }
     try sweepReduced(sweep, at: positions) { lowering, inside, _, _ in
-      for index in full {
-        lowering.store(try lowering.emitter.emit(lowering.results[index], at: inside), lowering.outputs[index], inside)
-      }
+      // A buffer may hold a value that another result is computed from: all are computed before any is stored.
+      var computed: [ValueID] = []
+      for index in full { computed.append(try lowering.emitter.emit(lowering.results[index], at: inside)) }
+      for (index, value) in zip(full, computed) { lowering.store(value, lowering.outputs[index], inside) }
       return []
     }
   }

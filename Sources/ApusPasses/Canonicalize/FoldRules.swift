@@ -4,14 +4,18 @@ import ApusTensor
 extension Canonicalization {
   /// Reductions and contractions.
   static let foldRules: [CanonicalRule] = [
-    // reduce_max %x: f32[n, 1], axes: [1] → reshape %x. The sum of a lone −0 is 0, so float sums stay.
+    // reduce_max %x: f32[n, 1], axes: [1] → reshape %x
     CanonicalRule(
       "reduction-of-ones", [.reduceSum, .reduceProd, .reduceMax, .reduceMin, .reduceAnd, .reduceOr]
     ) { f, op in
-      let x = f.operand(0, of: op)
+      var x = f.operand(0, of: op)
       let type = f.type(of: x)
       guard let axes = f.ints("axes", of: op), axes.allSatisfy({ type.dims[$0] == 1 }) else { return .unchanged }
-      if f.opcode(of: op) == .reduceSum, type.element.isFloat, !axes.isEmpty { return .unchanged }
+      if f.opcode(of: op) == .reduceSum, type.element.isFloat, !axes.isEmpty {
+        // A sum starts at 0, so that of a lone −0 is 0.
+        let zero = f.insertSplat(.zero(type.element), type, before: op)
+        x = f.insert(.add, [x, zero], [], type, before: op)
+      }
       return .replaced([f.insertReshape(x, f.type(of: f.result(of: op)), before: op)])
     },
     // conv (pad %x, 0), pads: [1, 1] → conv %x, pads: [2, 2]: the padding of a conv is zeros, too

@@ -120,6 +120,8 @@ extension KernelFusion {
     var results = f.operands(of: last)
     if keeping { results += outsideReaders(of: pair).map { yielded[$0] } }
     guard shape.finish(results, of: f) else { return false }
+    // With one element in each row, what is reduced and what is not have the same shape.
+    if shape.kind == .reduction, shape.reducedAxes.allSatisfy({ shape.dims[$0] == 1 }) { return false }
     guard shape.kind == .reduction, summary(pair.producer).kind == .reduction else { return true }
     let isWritten = f.operands(of: last).contains { shape.level(of: $0) == .full || f.type(of: $0).dims == shape.dims }
     return !isWritten || isShort(shape)
