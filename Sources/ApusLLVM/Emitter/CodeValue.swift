@@ -10,6 +10,9 @@ struct CodeValue: Equatable {
   let ref: LLVMValueRef
 
   var type: CodeType { CodeType(ref: LLVMTypeOf(ref)) }
+
+  /// Whether it is known when the code is generated.
+  var isConstant: Bool { LLVMIsConstant(ref) != 0 }
 }
 
 /// A function of generated code, defined or only declared.

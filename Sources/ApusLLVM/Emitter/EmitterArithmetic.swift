@@ -89,6 +89,11 @@ extension Emitter {
   /// Whether a float lane is NaN.
   func isNaN(_ a: CodeValue) -> CodeValue { value(LLVMBuildFCmp(builder, LLVMRealUNO, a.ref, a.ref, "")) }
 
+  /// Whether either of two float lanes is NaN.
+  func isUnordered(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
+    value(LLVMBuildFCmp(builder, LLVMRealUNO, a.ref, b.ref, ""))
+  }
+
   /// Lane by lane `a` where the condition holds, else `b`; both are evaluated.
   func select(_ condition: CodeValue, _ a: CodeValue, _ b: CodeValue) -> CodeValue {
     value(LLVMBuildSelect(builder, condition.ref, a.ref, b.ref, ""))

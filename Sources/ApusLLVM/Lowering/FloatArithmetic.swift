@@ -39,10 +39,38 @@ extension Emitter {
   }
 
   /// The larger value; NaN if either is, and −0 < +0.
-  func maximumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue { intrinsic("llvm.maximum", [a.type], [a, b]) }
+  func maximumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
+    guard needsTwoSided(a, b) else { return intrinsic("llvm.maximum", [a.type], [a, b]) }
+    return orNaN(and(picked(a, .greater, b), picked(b, .greater, a)), a, b)
+  }
 
   /// The smaller value; NaN if either is, and −0 < +0.
-  func minimumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue { intrinsic("llvm.minimum", [a.type], [a, b]) }
+  func minimumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
+    guard needsTwoSided(a, b) else { return intrinsic("llvm.minimum", [a.type], [a, b]) }
+    return orNaN(or(picked(a, .less, b), picked(b, .less, a)), a, b)
+  }
+}
+
+extension Emitter {
+  /// x86's instruction gives its second operand for zeros and NaN. Asked both ways round, the two answers differ for
+  /// zeros only in the sign, which `and` and `or` decide: three steps deep where LLVM's own form has five, which
+  /// a reduction waits for. With a constant LLVM's is shorter.
+  private func needsTwoSided(_ a: CodeValue, _ b: CodeValue) -> Bool {
+    switch target.architecture {
+    case .x86_64: a.type.isVector && !a.isConstant && !b.isConstant
+    case .aarch64: false
+    }
+  }
+
+  /// The bits of `a` where the comparison holds, else of `b`: one instruction.
+  private func picked(_ a: CodeValue, _ how: Comparison, _ b: CodeValue) -> CodeValue {
+    bitPattern(select(compare(a, how, b), a, b))
+  }
+
+  private func orNaN(_ bits: CodeValue, _ a: CodeValue, _ b: CodeValue) -> CodeValue {
+    let allOnes = resize(isUnordered(a, b), to: bits.type.scalar, signed: true)
+    return bitcast(or(bits, allOnes), to: a.type)
+  }
 }
 
 extension Emitter {

@@ -1,5 +1,4 @@
 import ApusIR
-internal import CLLVM
 
 extension FunctionLowering {
   /// Outlines the body into a function over a range of turns, which `parallel_for` shares among threads.
@@ -46,7 +45,7 @@ private struct Captures {
     var offsets: [Int] = []
     for value in values {
       let value = code.code(value)
-      guard !isConstant(value) else {
+      guard !value.isConstant else {
         offsets.append(0)
         continue
       }
@@ -93,11 +92,9 @@ private struct Captures {
       inner.bind(value, isBit ? e.compare(loaded, .notEqual, e.zero(type)) : loaded, scope: scope)
     }
     let lower = outer.register(lowerBound)
-    return isConstant(lower) ? lower : e.load(e.types.i64, e.offset(closure, bytes: 8))
+    return lower.isConstant ? lower : e.load(e.types.i64, e.offset(closure, bytes: 8))
   }
 }
-
-private func isConstant(_ value: CodeValue) -> Bool { LLVMIsConstant(value.ref) != 0 }
 
 /// Values that the regions of an op read and that are defined outside of it, each once, in the order of reading.
 private func freeValues(_ function: Function, _ op: OpID) -> [ValueID] {
