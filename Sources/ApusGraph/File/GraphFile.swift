@@ -19,6 +19,9 @@ public enum GraphFile {
   /// follow in the order of the text. What the symbols leave open about sizes is guarded by `assert` ops.
   /// Throws everything that is wrong with the text at once, as far as one mistake does not hide another.
   public static func parse(_ source: SourceText, weights: WeightSource = .none) throws(DiagnosticError) -> Module {
+    guard !source.isBinary else {
+      throw DiagnosticError(id: "parse.character", "this is no text", at: .file(source.name))
+    }
     var parser = GraphFileParser(source)
     parser.parse()
     var lowering = GraphFileLowering(parser.graphs, parser.parser.syntax, weights, parser.parser.tokens.diagnostics)
@@ -27,5 +30,14 @@ public enum GraphFile {
     var module = Module()
     for function in lowering.ordered() { module.add(function) }
     return module
+  }
+}
+
+extension SourceText {
+  /// Whether the text starts with so many control characters that it cannot be meant as one.
+  fileprivate var isBinary: Bool {
+    let start = bytes.prefix(512)
+    let controls = start.count { $0 < 0x20 && ![0x09, 0x0A, 0x0D].contains($0) || $0 == 0x7F }
+    return controls * 8 > start.count
   }
 }

@@ -14,7 +14,8 @@ struct GraphFileParser {
   mutating func parse() {
     while !parser.tokens.at(.endOfFile) {
       guard parser.tokens.at(word: "graph") else {
-        _ = parser.expected("'graph'")
+        let found = parser.tokens.current
+        _ = parser.fail("expected 'graph', but found \(parser.tokens.shown(found))", at: found.range)
         skipToGraph()
         continue
       }

@@ -22,6 +22,8 @@ package struct ExpressionParser {
   var openBrackets = 0
   /// Where the current statement starts: text that was no token silences what follows from it.
   var statementStart = 0
+  /// The end of the line of the last mistake.
+  var reportedUpTo = -1
 
   package init(_ source: SourceText, diagnostics: Diagnostics = Diagnostics()) {
     tokens = TokenStream(source, dialect: .graph, diagnostics: diagnostics)

@@ -36,7 +36,7 @@ extension ExpressionParser {
       statementStart = start
       openBrackets = 0
       do throws(SyntaxFailure) {
-        if isEnded { throw expected("'}' behind the result") }
+        if isEnded { throw fail("expected '}' behind the result", at: tokens.current.range) }
         let item = try statement(endsInResults: endsInResults)
         guard tokens.isAtSeparator else { throw expected("the end of the statement") }
         switch item {
@@ -300,7 +300,11 @@ extension ExpressionParser {
 
   /// Reports an error, unless text of this statement that is no token has caused it.
   package mutating func fail(_ message: String, id: String = "parse.expected", at range: Range<Int>) -> SyntaxFailure {
-    if !followsFromLexicalError { tokens.error(id, message, at: range) }
+    guard range.lowerBound > reportedUpTo, !followsFromLexicalError else { return SyntaxFailure() }
+    tokens.error(id, message, at: range)
+    // One mistake a line: what recovery makes of the rest says nothing.
+    let bytes = tokens.source.bytes
+    reportedUpTo = bytes[range.lowerBound...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
     return SyntaxFailure()
   }
 
