@@ -95,7 +95,7 @@ import Testing
     let n = TensorType(.f32, [.symbol(symbols.intern("N"))])
     var module = Module(
       try function([type(.f32, [2]), type(.f32, [3])]) { function, values in
-        try values.map { value in
+        values.map { value in
           let op = function.insert(
             .call, [value], attributes: [NamedAttribute("callee", .function("sum"))],
             results: [TensorType.scalar(.f32)],
