@@ -29,9 +29,4 @@ extension Model {
   ///
   /// Throws as `run` does.
   public func callAsFunction(_ inputs: Tensor...) throws -> [Tensor] { try run(inputs) }
-
-  /// Runs on inputs by position, away from the caller's actor.
-  ///
-  /// Throws as `run` does.
-  public func callAsFunction(_ inputs: Tensor...) async throws -> [Tensor] { try await run(inputs) }
 }

@@ -24,7 +24,7 @@ struct OpsCommand: ParsableCommand {
     print("")
     for line in op.summary.split(separator: "\n", omittingEmptySubsequences: false) { print("  \(line)") }
     print("\n  phases: \(Phase.allCases.filter(op.phases.contains).map(\.rawValue).joined(separator: ", "))")
-    for constraint in op.constraints { print("  \(constraint.id): \(constraint.text)") }
+    for constraint in op.constraints { print("  \(op.name).\(constraint.id): \(constraint.text)") }
     if let body = op.body { print("\n  body:\n    \(body.replacing("\n", with: "\n    "))") }
     for example in op.examples { print("\n  \(example)") }
   }

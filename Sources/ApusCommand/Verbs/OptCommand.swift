@@ -59,7 +59,7 @@ struct OptCommand: ParsableCommand {
         try optimization.run(on: &module, timing: &timing) { pass, text in
           Console.note("// ----- after \(pass)\n\(text)")
         }
-        texts.append(module.text())
+        texts.append(try text(of: module, number: texts.count))
         if verifyDiagnostics { problems += piece.unexpected([]) }
       } catch let error as DiagnosticError {
         problems += verifyDiagnostics ? piece.unexpected(error.diagnostics) : error.diagnostics
@@ -71,6 +71,15 @@ struct OptCommand: ParsableCommand {
     }
     guard problems.isEmpty else { throw DiagnosticError(problems) }
     if !verifyDiagnostics { try write(texts.joined(separator: "\n// -----\n")) }
+  }
+
+  /// Constants that are too large for a text lie in a file beside it, if the text is written to one.
+  private func text(of module: Module, number: Int) throws -> String {
+    guard let output, output != "-" else { return module.text() }
+    let path = URL(fileURLWithPath: output + (number == 0 ? ".bin" : ".\(number).bin"))
+    let document = module.document(TextOptions(constantsFile: path.lastPathComponent))
+    if !document.blocks.isEmpty { try ConstantsFile.write(document.blocks, path: path.path) }
+    return document.text
   }
 
   private func write(_ text: String) throws {
