@@ -61,10 +61,11 @@ import Testing
       [x, x * 2], iota(shape: [3], to: .s32) + x, Node(x.shape[0] * 2),
     ]
     let found = try run(graph, results, Tensor([Int32(1), 2, 3]))
-    #expect(found.map { doubles($0) } == [
-      [2, 3, 4], [6, 5, 4], [-10, -40, -90], [0, 1, 1], [1, 0, 1], [2, 2, 3], [0, 2, 3], [0, 1, 1], [0.5, 1, 1.5],
-      [1, 2, 3, 2, 4, 6], [1, 3, 5], [6],
-    ])
+    #expect(
+      found.map { doubles($0) } == [
+        [2, 3, 4], [6, 5, 4], [-10, -40, -90], [0, 1, 1], [1, 0, 1], [2, 2, 3], [0, 2, 3], [0, 1, 1], [0.5, 1, 1.5],
+        [1, 2, 3, 2, 4, 6], [1, 3, 5], [6],
+      ])
   }
 
   @Test func constantsAreMadeOnce() throws {
@@ -90,7 +91,8 @@ import Testing
     let folded = x.reshaped(["B" * 2, 2]).transposed()
     let built = verified(try graph.build(returning: [values, indices, normalized, folded]))
     let text = built.functions[0].symbols
-    #expect(built.functions[0].resultTypes.map { text.text($0) } == ["f32[B, 2]", "s64[B, 2]", "f32[B, 4]", "f32[2, 2*B]"])
+    #expect(
+      built.functions[0].resultTypes.map { text.text($0) } == ["f32[B, 2]", "s64[B, 2]", "f32[B, 4]", "f32[2, 2*B]"])
     #expect(x.shape[1].constant == 4 && x.shape[0].constant == nil && x.rank == 2 && x.elementType == .f32)
     #expect(([1, 2] as Node).elementType == .s64 && exp(1).elementType == .f32)
   }
@@ -116,7 +118,11 @@ import Testing
   @Test(arguments: [1.0, -1.0]) func branches(sign: Float) throws {
     let graph = GraphBuilder()
     let x = graph.input("x", .f32, ["N"])
-    let y = conditional(reduceSum(x, axes: [0]) > 0) { x * 2 } else: { 0 }
+    let y = conditional(reduceSum(x, axes: [0]) > 0) {
+      x * 2
+    } else: {
+      0
+    }
     #expect(try run(graph, [y + 1], floats([sign, sign], 2)) == [floats(sign > 0 ? [3, 3] : [1, 1], 2)])
   }
 
@@ -125,7 +131,11 @@ import Testing
     let x = graph.input("x", .f32, ["N"])
     let limit = graph.input("limit", .s32)
     // The literals take the types that they meet; the vector grows.
-    let results = loop([0, x, 1]) { $0[0] < limit } do: { [$0[0] + 1, concat([$0[1], $0[1]], axis: 0), $0[2] * x[sum: 0]] }
+    let results = loop([0, x, 1]) {
+      $0[0] < limit
+    } do: {
+      [$0[0] + 1, concat([$0[1], $0[1]], axis: 0), $0[2] * x[sum: 0]]
+    }
     #expect(results.map(\.elementType) == [.s32, .f32, .f32])
     let found = try run(graph, results, floats([1, 2], 2), Tensor(scalar: Int32(2)))
     #expect(found == [Tensor(scalar: Int32(2)), floats([1, 2, 1, 2, 1, 2, 1, 2], 8), Tensor(scalar: Float(9))])
@@ -135,7 +145,11 @@ import Testing
     let graph = GraphBuilder()
     let x = graph.input("x", .f32, [2])
     let w = Node([Float(1), 2])
-    let y = conditional(x[sum: 0] > 0) { x + w } else: { x - w }
+    let y = conditional(x[sum: 0] > 0) {
+      x + w
+    } else: {
+      x - w
+    }
     #expect(try run(graph, [y * w], floats([1, 1], 2)) == [floats([2, 6], 2)])
   }
 
@@ -166,7 +180,9 @@ import Testing
     _ = conditional(z[sum: 0] > 0) { () -> Node in
       escaped = z * 2
       return escaped
-    } else: { z }
+    } else: {
+      z
+    }
     #expect(mistakes(graph, escaped + 1).map(\.id) == ["graph.scope"])
   }
 
@@ -198,7 +214,10 @@ import Testing
     #expect(graph { x in loop([x], while: { $0[0] > 0 }, do: { $0 }) } == ["while.condition"])
     #expect(graph { x in loop([x], while: { $0[0][sum: 0] > 0 }, do: { _ in [] }) } == ["while.carried"])
     #expect(graph { x in loop([x], while: { $0[0][sum: 0] > 0 }, do: { [$0[0].cast(to: .f64)] }) } == ["while.carried"])
-    #expect(graph { x in loop([x], while: { $0[0][sum: 0] > 0 }, do: { [exp($0[0], fileID: #fileID) + [1, 2, 3]] }) } == ["broadcast.shapes"])
+    #expect(
+      graph { x in loop([x], while: { $0[0][sum: 0] > 0 }, do: { [exp($0[0], fileID: #fileID) + [1, 2, 3]] }) } == [
+        "broadcast.shapes"
+      ])
   }
 }
 

@@ -49,25 +49,53 @@ private let calls: [(String, [String])] = [
   ("log_softmax(x)", ["x: f32[2, 3]", "x: f32[B, T]"]),
   ("layer_norm(x)", ["x: f32[2, 8]", "x: f16[B, T]", "x: f64[B, 8]"]),
   ("layer_norm(x, y)", ["x: f32[2, 8], y: f32[8]", "x: f16[B, T], y: f16[T]"]),
-  ("layer_norm(x, y, z, axis: 1)", ["x: f32[2, 3, 4], y: f32[3, 4], z: f32[3, 4]", "x: bf16[B, T, 4], y: bf16[T, 4], z: bf16[4]"]),
+  (
+    "layer_norm(x, y, z, axis: 1)",
+    ["x: f32[2, 3, 4], y: f32[3, 4], z: f32[3, 4]", "x: bf16[B, T, 4], y: bf16[T, 4], z: bf16[4]"]
+  ),
   ("rms_norm(x)", ["x: f32[2, 8]", "x: f16[B, T]"]),
   ("rms_norm(x, y)", ["x: f64[2, 8], y: f64[8]", "x: f32[B, 8], y: f32[8]"]),
-  ("group_norm(x, y, z, groups: 2)", ["x: f32[2, 4, 5], y: f32[4], z: f32[4]", "x: f32[B, 4, H, W], y: f32[4], z: f32[4]", "x: f16[B, C], y: f16[C], z: f16[C]"]),
+  (
+    "group_norm(x, y, z, groups: 2)",
+    [
+      "x: f32[2, 4, 5], y: f32[4], z: f32[4]", "x: f32[B, 4, H, W], y: f32[4], z: f32[4]",
+      "x: f16[B, C], y: f16[C], z: f16[C]",
+    ]
+  ),
   ("instance_norm(x, y, z)", ["x: f32[2, 4, 5], y: f32[4], z: f32[4]", "x: f32[B, C, H, W], y: f32[C], z: f32[C]"]),
-  ("batch_norm(x, y, z, u, v)", [
-    "x: f32[2, 4, 5], y: f32[4], z: f32[4], u: f32[4], v: f32[4]",
-    "x: f16[B, C, H, W], y: f16[C], z: f16[C], u: f16[C], v: f16[C]",
-    "x: f32[B, 4], y: f32[4], z: f32[4], u: f32[4], v: f32[4]",
-  ]),
+  (
+    "batch_norm(x, y, z, u, v)",
+    [
+      "x: f32[2, 4, 5], y: f32[4], z: f32[4], u: f32[4], v: f32[4]",
+      "x: f16[B, C, H, W], y: f16[C], z: f16[C], u: f16[C], v: f16[C]",
+      "x: f32[B, 4], y: f32[4], z: f32[4], u: f32[4], v: f32[4]",
+    ]
+  ),
   ("l2_normalize(x)", ["x: f32[2, 3]", "x: f32[B, T]"]),
-  ("attention(x, y, z)", ["x: f32[1, 2, 3, 4], y: f32[1, 2, 5, 4], z: f32[1, 2, 5, 6]", "x: f32[B, 8, S, 64], y: f32[B, 2, T, 64], z: f32[B, 2, T, E]", "x: f16[B, H, S, D], y: f16[B, G, T, D], z: f16[B, G, T, E]"]),
-  ("attention(x, y, z, m, causal: true, scale: 0.5)", [
-    "x: f32[1, 4, 3, 4], y: f32[1, 2, 5, 4], z: f32[1, 2, 5, 6], m: f32[3, 5]",
-    "x: f32[B, 8, S, 64], y: f32[B, 8, T, 64], z: f32[B, 8, T, 64], m: f32[S, T]",
-    "x: f64[B, 8, S, 64], y: f64[B, 8, T, 64], z: f64[B, 8, T, 64], m: f64[B, 1, 1, T]",
-  ]),
-  ("rope(x, c, s)", ["x: f32[1, 2, 3, 8], c: f32[3, 4], s: f32[3, 4]", "x: f32[B, H, T, 64], c: f32[T, 16], s: f32[T, 16]"]),
-  ("rope(x, c, s, interleaved: true)", ["x: f32[1, 2, 3, 8], c: f32[3, 3], s: f32[3, 3]", "x: f16[B, H, T, D], c: f16[T, P], s: f16[T, P]"]),
+  (
+    "attention(x, y, z)",
+    [
+      "x: f32[1, 2, 3, 4], y: f32[1, 2, 5, 4], z: f32[1, 2, 5, 6]",
+      "x: f32[B, 8, S, 64], y: f32[B, 2, T, 64], z: f32[B, 2, T, E]",
+      "x: f16[B, H, S, D], y: f16[B, G, T, D], z: f16[B, G, T, E]",
+    ]
+  ),
+  (
+    "attention(x, y, z, m, causal: true, scale: 0.5)",
+    [
+      "x: f32[1, 4, 3, 4], y: f32[1, 2, 5, 4], z: f32[1, 2, 5, 6], m: f32[3, 5]",
+      "x: f32[B, 8, S, 64], y: f32[B, 8, T, 64], z: f32[B, 8, T, 64], m: f32[S, T]",
+      "x: f64[B, 8, S, 64], y: f64[B, 8, T, 64], z: f64[B, 8, T, 64], m: f64[B, 1, 1, T]",
+    ]
+  ),
+  (
+    "rope(x, c, s)",
+    ["x: f32[1, 2, 3, 8], c: f32[3, 4], s: f32[3, 4]", "x: f32[B, H, T, 64], c: f32[T, 16], s: f32[T, 16]"]
+  ),
+  (
+    "rope(x, c, s, interleaved: true)",
+    ["x: f32[1, 2, 3, 8], c: f32[3, 3], s: f32[3, 3]", "x: f16[B, H, T, D], c: f16[T, P], s: f16[T, P]"]
+  ),
   ("cross_entropy(x, y)", ["x: f32[4, 10], y: s64[4]", "x: f32[B, C], y: s32[B]"]),
   ("one_hot(x, depth: 10)", ["x: s64[2, 3]", "x: s32[B]"]),
   ("one_hot(x, depth: [B * 2])", ["x: s64[B]"]),
@@ -78,7 +106,10 @@ private let calls: [(String, [String])] = [
   ("average_pool(x, window: [2, 2], strides: [2, 2])", ["x: f32[1, 3, 8, 8]", "x: f32[B, C, H, W]"]),
   ("average_pool(x, window: [3], pads: [1, 1], count_padding: true)", ["x: f32[1, 3, 9]", "x: f64[B, C, T]"]),
   ("conv_transpose(x, w)", ["x: f32[1, 3, 4, 4], w: f32[3, 2, 3, 3]", "x: f32[B, 3, H, W], w: f32[3, 2, 3, 3]"]),
-  ("conv_transpose(x, w, strides: [2], pads: [1, 1], output_pads: [1], groups: 2)", ["x: f32[1, 4, 5], w: f32[4, 3, 3]", "x: f32[B, 4, T], w: f32[4, 3, 3]"]),
+  (
+    "conv_transpose(x, w, strides: [2], pads: [1, 1], output_pads: [1], groups: 2)",
+    ["x: f32[1, 4, 5], w: f32[4, 3, 3]", "x: f32[B, 4, T], w: f32[4, 3, 3]"]
+  ),
   ("conv_transpose(x, w, strides: [3], dilations: [2])", ["x: s32[1, 1, 5], w: s32[1, 1, 3]"]),
   ("depth_to_space(x, block: 2)", ["x: f32[1, 8, 3, 5]", "x: f32[B, 16, H, W]", "x: s8[B, C, H, W]"]),
   ("depth_to_space(x, block: 2, mode: crd)", ["x: bool[1, 8, 3, 5]", "x: f32[B, 4*C, H, W], y: f32[C]"]),
@@ -90,23 +121,35 @@ private let calls: [(String, [String])] = [
   ("resize(x, sizes: [6, 8], mode: linear)", ["x: f32[1, 2, 3, 4]", "x: f32[B, C, H, W]"]),
   ("resize(x, sizes: [2 * H, 2 * W], mode: cubic)", ["x: f32[B, C, H, W]"]),
   ("resize(x, sizes: [6], scales: [2], rounding: floor)", ["x: f32[1, 2, 3]"]),
-  ("lstm(x, w, r, h, c)", [
-    "x: f32[3, 2, 5], w: f32[16, 5], r: f32[16, 4], h: f32[2, 4], c: f32[2, 4]",
-    "x: f32[T, B, 5], w: f32[16, 5], r: f32[16, 4], h: f32[B, 4], c: f32[B, 4]",
-    "x: f32[T, B, I], w: f32[4*N, I], r: f32[4*N, N], h: f32[B, N], c: f32[B, N]",
-  ]),
-  ("lstm(x, w, r, h, c, b)", [
-    "x: f64[3, 2, 5], w: f64[16, 5], r: f64[16, 4], h: f64[2, 4], c: f64[2, 4], b: f64[32]",
-    "x: f16[T, B, 5], w: f16[16, 5], r: f16[16, 4], h: f16[B, 4], c: f16[B, 4], b: f16[32]",
-  ]),
-  ("gru(x, w, r, h)", [
-    "x: f32[3, 2, 5], w: f32[12, 5], r: f32[12, 4], h: f32[2, 4]",
-    "x: f32[T, B, 5], w: f32[12, 5], r: f32[12, 4], h: f32[B, 4]",
-  ]),
-  ("gru(x, w, r, h, b, linear_before_reset: true)", [
-    "x: f32[3, 2, 5], w: f32[12, 5], r: f32[12, 4], h: f32[2, 4], b: f32[24]",
-    "x: f32[T, B, I], w: f32[3*N, I], r: f32[3*N, N], h: f32[B, N], b: f32[6*N]",
-  ]),
+  (
+    "lstm(x, w, r, h, c)",
+    [
+      "x: f32[3, 2, 5], w: f32[16, 5], r: f32[16, 4], h: f32[2, 4], c: f32[2, 4]",
+      "x: f32[T, B, 5], w: f32[16, 5], r: f32[16, 4], h: f32[B, 4], c: f32[B, 4]",
+      "x: f32[T, B, I], w: f32[4*N, I], r: f32[4*N, N], h: f32[B, N], c: f32[B, N]",
+    ]
+  ),
+  (
+    "lstm(x, w, r, h, c, b)",
+    [
+      "x: f64[3, 2, 5], w: f64[16, 5], r: f64[16, 4], h: f64[2, 4], c: f64[2, 4], b: f64[32]",
+      "x: f16[T, B, 5], w: f16[16, 5], r: f16[16, 4], h: f16[B, 4], c: f16[B, 4], b: f16[32]",
+    ]
+  ),
+  (
+    "gru(x, w, r, h)",
+    [
+      "x: f32[3, 2, 5], w: f32[12, 5], r: f32[12, 4], h: f32[2, 4]",
+      "x: f32[T, B, 5], w: f32[12, 5], r: f32[12, 4], h: f32[B, 4]",
+    ]
+  ),
+  (
+    "gru(x, w, r, h, b, linear_before_reset: true)",
+    [
+      "x: f32[3, 2, 5], w: f32[12, 5], r: f32[12, 4], h: f32[2, 4], b: f32[24]",
+      "x: f32[T, B, I], w: f32[3*N, I], r: f32[3*N, N], h: f32[B, N], b: f32[6*N]",
+    ]
+  ),
 ]
 
 private let compositeCalls = calls.flatMap { call, list in
@@ -141,7 +184,9 @@ private let compositeCalls = calls.flatMap { call, list in
       #expect(a.element == b.element && a.rank == b.rank, "\(symbols.text(a)) for \(symbols.text(b))")
       for (x, y) in zip(a.dims, b.dims) {
         #expect(symbols.equal(x, y) != .no, "\(symbols.text(a)) for \(symbols.text(b))")
-        if x.constantValue != nil || y.constantValue != nil { #expect(x == y, "\(symbols.text(a)) for \(symbols.text(b))") }
+        if x.constantValue != nil || y.constantValue != nil {
+          #expect(x == y, "\(symbols.text(a)) for \(symbols.text(b))")
+        }
       }
     }
   }

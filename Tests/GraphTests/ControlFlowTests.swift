@@ -25,7 +25,9 @@ import Testing
       """
     #expect(ops(try module(text).functions[0]).filter { $0 == "if" }.count == 1)
     let results = try run(text, floats([1, 2], 2), Tensor([flag], shape: []))
-    #expect(results == (flag ? [floats([3, 5], 2), Tensor(scalar: Int64(7))] : [floats([1, 2], 2), Tensor(scalar: Int64(9))]))
+    #expect(
+      results
+        == (flag ? [floats([3, 5], 2), Tensor(scalar: Int64(7))] : [floats([1, 2], 2), Tensor(scalar: Int64(9))]))
   }
 
   @Test func aLiteralTakesTheTypeOfTheOtherBranch() throws {
@@ -130,7 +132,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("while a = x; b { convert(a, to: f64) }", "while.carried"), ("while a = x; b { reshape(a, shape: [2, 2]) }", "while.carried"),
+    ("while a = x; b { convert(a, to: f64) }", "while.carried"),
+    ("while a = x; b { reshape(a, shape: [2, 2]) }", "while.carried"),
     ("while a = x; a < 1 { a }", "while.condition"), ("while a = n; a { a + 1 }", "while.condition"),
     ("while a = x; b { a, a }", "while.carried"), ("while a = x, a = x; b { a, a }", "name.redefined"),
     ("while a = \"s\"; b { a }", "operand.kind"), ("while a = x; missing { a }", "name.unknown"),

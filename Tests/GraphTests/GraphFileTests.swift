@@ -24,7 +24,9 @@ import Testing
     #expect(module.functions.map(\.name) == ["mlp", "attention", "power"])
     #expect(ops(module.functions[0]) == ["constant", "constant", "matmul", "broadcast", "add", "softmax", "return"])
     #expect(
-      ops(module.functions[1]) == ["transpose", "matmul", "constant", "broadcast", "mul", "softmax", "matmul", "return"])
+      ops(module.functions[1]) == [
+        "transpose", "matmul", "constant", "broadcast", "mul", "softmax", "matmul", "return",
+      ])
     #expect(
       ops(module.functions[2]) == [
         "constant", "while", "less", "continue", "constant", "add", "mul", "yield", "if", "yield", "yield", "return",
@@ -41,7 +43,8 @@ import Testing
       graph helper2(x: f32[N]) { return helper(x) }
       """)
     #expect(module.functions.map(\.name) == ["main", "helper", "other", "helper2"])
-    let results = try run("graph a(x: f32[N]) { return x * 2 }\ngraph b(x: f32[2]) { return a(a(x)) }", floats([1, 3], 2))
+    let results = try run(
+      "graph a(x: f32[N]) { return x * 2 }\ngraph b(x: f32[2]) { return a(a(x)) }", floats([1, 3], 2))
     #expect(results == [floats([4, 12], 2)])
   }
 

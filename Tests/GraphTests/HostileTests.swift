@@ -44,8 +44,10 @@ import Testing
   @Test(arguments: 0..<8) func mutations(seed: UInt64) {
     var random = SplitMix64(seed: seed)
     let bytes = Array(Self.good.utf8)
-    let pieces = ["(", ")", "[", "]", "{", "}", "=", ",", ":", "\"", "-", "++", "@", "if ", "while ", "9999999999", "0", "\n", ";"]
-      .map { Array($0.utf8) }
+    let pieces = [
+      "(", ")", "[", "]", "{", "}", "=", ",", ":", "\"", "-", "++", "@", "if ", "while ", "9999999999", "0", "\n", ";",
+    ]
+    .map { Array($0.utf8) }
     for _ in 0..<60 {
       var mutant = bytes
       for _ in 0..<Int.random(in: 1...3, using: &random) {
@@ -80,7 +82,8 @@ import Testing
   @Test func nestedLoopsOfStatements() {
     let depth = 10_000
     let text =
-      "graph f(x: f32[4]) {\n" + String(repeating: "for k in [1] {", count: depth) + String(repeating: "}", count: depth)
+      "graph f(x: f32[4]) {\n" + String(repeating: "for k in [1] {", count: depth)
+      + String(repeating: "}", count: depth)
       + "\n  return x\n}"
     #expect(mistakes(text).first == "2: parse.nesting")
   }

@@ -93,7 +93,8 @@ import Testing
   }
 
   @Test func severalResultsAreBoundAtOnce() throws {
-    let text = "graph f(x: f32[3]) {\n  v, _ = sort(x, axis: 0)\n  a, b = two(v)\n  return b, a\n}\n"
+    let text =
+      "graph f(x: f32[3]) {\n  v, _ = sort(x, axis: 0)\n  a, b = two(v)\n  return b, a\n}\n"
       + "graph two(x: f32[3]) { return x, x * 2 }"
     #expect(try run(text, floats([3, 1, 2], 3)) == [floats([2, 4, 6], 3), floats([1, 2, 3], 3)])
     #expect(mistakes("graph f(x: f32[3]) {\n  a = sort(x, axis: 0)\n  return a\n}") == ["2: name.count"])
@@ -102,7 +103,8 @@ import Testing
   }
 
   @Test func assertions() throws {
-    let text = "graph f(x: s64[], y: f32[N]) {\n  assert(x > 0, \"x is not positive\")\n  assert(N < 3, \"N\")\n  return y\n}"
+    let text =
+      "graph f(x: s64[], y: f32[N]) {\n  assert(x > 0, \"x is not positive\")\n  assert(N < 3, \"N\")\n  return y\n}"
     #expect(try run(text, Tensor(scalar: Int64(1)), floats([1], 1)) == [floats([1], 1)])
     #expect(throws: (any Error).self) { try run(text, Tensor(scalar: Int64(0)), floats([1], 1)) }
     #expect(throws: (any Error).self) { try run(text, Tensor(scalar: Int64(1)), floats([1, 2, 3], 3)) }
@@ -140,7 +142,8 @@ import Testing
 
   @Test(arguments: [
     ("s8", "127", true), ("s8", "128", false), ("s8", "-128", true), ("s8", "-129", false), ("u8", "255", true),
-    ("u8", "256", false), ("u8", "-1", false), ("u64", "18446744073709551615", true), ("s64", "9223372036854775808", false),
+    ("u8", "256", false), ("u8", "-1", false), ("u64", "18446744073709551615", true),
+    ("s64", "9223372036854775808", false),
     ("s64", "-9223372036854775808", true), ("f16", "65504", true), ("f16", "65520", false), ("f16", "1e-9", true),
     ("f32", "1e39", false), ("f64", "1e308", true), ("f16", "inf", true), ("bf16", "1e38", true),
   ]) func literalsMustFit(element: String, literal: String, fits: Bool) {
@@ -230,8 +233,9 @@ import Testing
     #expect(try type("random_bits(seed: 7, shape: [4], to: u8)") == "u8[4]")
     #expect(try type("broadcast(x, axes: [1], shape: [2, 3])", "x: f32[3]") == "f32[2, 3]")
     #expect(try type("top_k(x, k: 2, axis: 0)", "x: f32[3]") == "f32[2]")
-    #expect(try type("attention(q, k, v, mask: m)", "q: f32[1,1,2,3], k: f32[1,1,4,3], v: f32[1,1,4,5], m: f32[2,4]")
-      == "f32[1, 1, 2, 5]")
+    #expect(
+      try type("attention(q, k, v, mask: m)", "q: f32[1,1,2,3], k: f32[1,1,4,3], v: f32[1,1,4,5], m: f32[2,4]")
+        == "f32[1, 1, 2, 5]")
     #expect(try type("custom_call(x, name: \"mine\", shape: [2], to: s8)", "x: f32[3]") == "s8[2]")
     #expect(try type("custom_call(x, name: \"mine\", shape: [[2], []], to: [s8, f32])", "x: f32[3]") == "s8[2]")
     #expect(doubles(try run("graph f() { return convert([300, -1], to: u8) }")[0]) == [44, 255])
@@ -245,14 +249,19 @@ import Testing
     ("softmax(x, axis: x)", "op.attribute"), ("softmax(x, axis: 1)", "axis.range"),
     ("transpose(x, perm: 0)", "op.attribute"), ("transpose(x)", "op.attribute"), ("reshape(x)", "op.attribute"),
     ("reshape(x, shape: [n])", "op.attribute"), ("reshape(x, shape: [2], to: f32)", "op.attribute"),
-    ("convert(x, to: f12)", "type.unknown"), ("convert(x, to: 3)", "op.attribute"), ("reshape(x, shape: [-2])", "dim.negative"),
-    ("resize_axis(x, axis: 0, size: 3, mode: blurry)", "op.attribute"), ("gelu(x, approximate: \"tanh\")", "op.attribute"),
+    ("convert(x, to: f12)", "type.unknown"), ("convert(x, to: 3)", "op.attribute"),
+    ("reshape(x, shape: [-2])", "dim.negative"),
+    ("resize_axis(x, axis: 0, size: 3, mode: blurry)", "op.attribute"),
+    ("gelu(x, approximate: \"tanh\")", "op.attribute"),
     ("frobnicate(x)", "name.unknown"), ("if(x)", "parse.expected"), ("yield(x)", "name.unknown"),
     ("layer_norm(x, bias: x)", "op.operands"), ("exp(softmax)", "name.unknown"), ("exp(\"x\")", "operand.kind"),
     ("x + f32", "operand.kind"), ("range(0, n)", "static.kind"), ("repeat(1, 99999999)", "static.limit"),
-    ("rank(1, 2)", "op.operands"), ("shape(x)[3]", "list.range"), ("x[0]", "static.kind"), ("[1, 2] + [1]", "list.length"),
-    ("[1] ++ 2", "static.operands"), ("x ++ x", "static.operands"), ("-true", "static.operands"), ("1 && 2", "static.operands"),
-    ("1 / 0", "dim.division"), ("9223372036854775807 + 1", "dim.overflow"), ("layer_norm(x, [1, 2, 3])", "layer_norm.C1"),
+    ("rank(1, 2)", "op.operands"), ("shape(x)[3]", "list.range"), ("x[0]", "static.kind"),
+    ("[1, 2] + [1]", "list.length"),
+    ("[1] ++ 2", "static.operands"), ("x ++ x", "static.operands"), ("-true", "static.operands"),
+    ("1 && 2", "static.operands"),
+    ("1 / 0", "dim.division"), ("9223372036854775807 + 1", "dim.overflow"),
+    ("layer_norm(x, [1, 2, 3])", "layer_norm.C1"),
   ]) func wrongCalls(call: String, id: String) {
     let text = "graph f(x: f32[2], n: s64[]) {\n  return \(call)\n}"
     #expect(mistakes(text) == ["2: \(id)"])
@@ -280,7 +289,8 @@ import Testing
     } catch {
       let text = error.description
       #expect(text.contains("body of leaky_relu:1:23: note: in the definition of leaky_relu"), "\(text)")
-      #expect(text.contains("t.apus:2:10: error[literal.range]: leaky_relu: 1000000000.0 is larger than any f16"), "\(text)")
+      #expect(
+        text.contains("t.apus:2:10: error[literal.range]: leaky_relu: 1000000000.0 is larger than any f16"), "\(text)")
     }
   }
 }

@@ -97,7 +97,8 @@ import Testing
   @Test func linksDoNotLeadOut() throws {
     try FileManager.default.createSymbolicLink(atPath: path("model/link.npz"), withDestinationPath: path("outside.npz"))
     #expect(mistake("w = weight f32[2, 2] from \"link.npz\"\nreturn w") == "file.outside \"link.npz\"")
-    try FileManager.default.createSymbolicLink(atPath: path("model/inner.npz"), withDestinationPath: path("model/two.npz"))
+    try FileManager.default.createSymbolicLink(
+      atPath: path("model/inner.npz"), withDestinationPath: path("model/two.npz"))
     #expect(mistake("w = weight f32[2, 2] from \"inner.npz\"\nreturn w") == "nothing")
   }
 
@@ -140,7 +141,8 @@ import Testing
   }
 
   @Test func theDigitsExample() throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
     let module = try GraphFile.load(path: root.appending(path: "Examples/digits/digits.apus").path)
     #expect(module.verify().isEmpty)
     let function = module.functions[0]

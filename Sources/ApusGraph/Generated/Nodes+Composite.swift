@@ -278,9 +278,8 @@ public func maxPool(
   fileID: StaticString = #fileID, line: Int = #line
 ) -> Node {
   Node.call(
-    .maxPool, [x],
-    ["window": .ints(window), "strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations)], fileID,
-    line
+    .maxPool, [x], ["window": .ints(window), "strides": .ints(strides), "pads": .ints(pads),
+    "dilations": .ints(dilations)], fileID, line
   )
 }
 
@@ -290,9 +289,8 @@ public func averagePool(
   fileID: StaticString = #fileID, line: Int = #line
 ) -> Node {
   Node.call(
-    .averagePool, [x],
-    ["window": .ints(window), "strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations), "count_padding": .bool(countPadding)],
-    fileID, line
+    .averagePool, [x], ["window": .ints(window), "strides": .ints(strides), "pads": .ints(pads),
+    "dilations": .ints(dilations), "count_padding": .bool(countPadding)], fileID, line
   )
 }
 
@@ -303,9 +301,8 @@ public func convTranspose(
   groups: Int = 1, fileID: StaticString = #fileID, line: Int = #line
 ) -> Node {
   Node.call(
-    .convTranspose, [x, w],
-    ["strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations), "output_pads": .ints(outputPads), "groups": .int(groups)],
-    fileID, line
+    .convTranspose, [x, w], ["strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations),
+    "output_pads": .ints(outputPads), "groups": .int(groups)], fileID, line
   )
 }
 
@@ -332,8 +329,8 @@ public func resizeAxis(
   line: Int = #line
 ) -> Node {
   Node.call(
-    .resizeAxis, [x],
-    ["axis": .int(axis), "size": .sizes(size), "scale": .float(scale), "mode": .name(mode), "coordinates": .name(coordinates), "rounding": .name(rounding), "cubic_coefficient": .float(cubicCoefficient)],
+    .resizeAxis, [x], ["axis": .int(axis), "size": .sizes(size), "scale": .float(scale), "mode": .name(mode),
+    "coordinates": .name(coordinates), "rounding": .name(rounding), "cubic_coefficient": .float(cubicCoefficient)],
     fileID, line
   )
 }
@@ -346,8 +343,8 @@ public func resize(
   line: Int = #line
 ) -> Node {
   Node.call(
-    .resize, [x],
-    ["sizes": .sizes(sizes), "scales": .floats(scales), "mode": .name(mode), "coordinates": .name(coordinates), "rounding": .name(rounding), "cubic_coefficient": .float(cubicCoefficient)],
+    .resize, [x], ["sizes": .sizes(sizes), "scales": .floats(scales), "mode": .name(mode),
+    "coordinates": .name(coordinates), "rounding": .name(rounding), "cubic_coefficient": .float(cubicCoefficient)],
     fileID, line
   )
 }

@@ -25,9 +25,8 @@ public func conv(
   fileID: StaticString = #fileID, line: Int = #line
 ) -> Node {
   Node.call(
-    .conv, [x, w],
-    ["strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations), "groups": .int(groups)], fileID,
-    line
+    .conv, [x, w], ["strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations),
+    "groups": .int(groups)], fileID, line
   )
 }
 
@@ -37,8 +36,7 @@ public func convInteger(
   fileID: StaticString = #fileID, line: Int = #line
 ) -> Node {
   Node.call(
-    .convInteger, [x, w],
-    ["strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations), "groups": .int(groups)], fileID,
-    line
+    .convInteger, [x, w], ["strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations),
+    "groups": .int(groups)], fileID, line
   )
 }

@@ -114,8 +114,7 @@ public func reduceWindow(
   fileID: StaticString = #fileID, line: Int = #line
 ) -> Node {
   Node.call(
-    .reduceWindow, [x],
-    ["kind": .name(kind), "window": .ints(window), "strides": .ints(strides), "pads": .ints(pads), "dilations": .ints(dilations)],
-    fileID, line
+    .reduceWindow, [x], ["kind": .name(kind), "window": .ints(window), "strides": .ints(strides), "pads": .ints(pads),
+    "dilations": .ints(dilations)], fileID, line
   )
 }

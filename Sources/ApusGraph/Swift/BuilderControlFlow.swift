@@ -72,7 +72,8 @@ extension GraphBuilder {
     var carried = CarriedValues(initial.map { meaning($0) }, group: emitter.takeGroups(initial.count))
     while !diagnostics.hasErrors {
       emitter.place = place
-      guard let inits = attempt({ () throws(EmissionError) in try self.emitter.initialValues(carried, at: place) }) else {
+      guard let inits = attempt({ () throws(EmissionError) in try self.emitter.initialValues(carried, at: place) })
+      else {
         return wrong
       }
       let op = emitter.insertControl(.while, inits)

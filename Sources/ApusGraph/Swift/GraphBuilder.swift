@@ -73,7 +73,8 @@ public final class GraphBuilder {
       case let other:
         let value = try self.emitter.value(of: other, at: self.emitter.place)
         guard self.type(of: value) == .scalar(.bool) else {
-          throw self.emitter.failed("assert.condition", "a condition is bool[], not \(self.emitter.text(self.type(of: value)))")
+          throw self.emitter.failed(
+            "assert.condition", "a condition is bool[], not \(self.emitter.text(self.type(of: value)))")
         }
         self.emitter.assert(value, message)
       }
@@ -144,7 +145,8 @@ public final class GraphBuilder {
     var arguments: [CallArgument] = []
     for operand in call.operands {
       let meaning = operand.map { self.meaning($0) } ?? .absent
-      arguments.append(CallArgument(meaning, at: operand?.place == Place.none ? call.place : operand?.place ?? call.place))
+      arguments.append(
+        CallArgument(meaning, at: operand?.place == Place.none ? call.place : operand?.place ?? call.place))
     }
     emitter.place = call.place
     let result = attempt { () throws(EmissionError) -> Meaning in

@@ -54,4 +54,3 @@ extension Meaning {
     return values.count == dims.count ? values : nil
   }
 }
-

@@ -238,7 +238,9 @@ package struct Emitter {
   /// Where a value was made.
   func origin(of value: ValueID) -> Place? {
     if let known = origins[value] { return known }
-    guard let op = function.definingOp(of: value), case .place(let place) = function.location(of: op) else { return nil }
+    guard let op = function.definingOp(of: value), case .place(let place) = function.location(of: op) else {
+      return nil
+    }
     return place
   }
 

@@ -239,7 +239,8 @@ package struct ExpressionLowering {
   mutating func spend(_ work: Int) throws(EmissionError) {
     budget -= max(1, work)
     guard budget >= 0 else {
-      throw emitter.failed("static.limit", "too much has to be worked out while compiling: a loop or a list is too long")
+      throw emitter.failed(
+        "static.limit", "too much has to be worked out while compiling: a loop or a list is too long")
     }
   }
 

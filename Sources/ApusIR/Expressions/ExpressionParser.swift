@@ -129,7 +129,8 @@ package struct ExpressionParser {
   private mutating func number() throws(SyntaxFailure) -> NodeID {
     let token = tokens.advance()
     if tokens.at(.dot), tokens.current.range.lowerBound == token.range.upperBound {
-      throw fail("a number has one point", id: "parse.number", at: token.range.lowerBound..<tokens.current.range.upperBound)
+      throw fail(
+        "a number has one point", id: "parse.number", at: token.range.lowerBound..<tokens.current.range.upperBound)
     }
     if token.kind == .integer {
       guard let magnitude = tokens.magnitude(token) else {

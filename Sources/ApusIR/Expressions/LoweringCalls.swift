@@ -94,12 +94,14 @@ extension ExpressionLowering {
     let parameters = function.parameters
     guard arguments.count == parameters.count else {
       let list = parameters.joined(separator: ", ")
-      throw failed("op.operands", "\(function.rawValue)(\(list)) takes \(parameters.count), not \(arguments.count)", range)
+      throw failed(
+        "op.operands", "\(function.rawValue)(\(list)) takes \(parameters.count), not \(arguments.count)", range)
     }
     for (argument, parameter) in zip(arguments, parameters) {
       if case .poison = argument.meaning { throw .silent }
       guard argument.label == nil || argument.label == parameter else {
-        throw emitter.failed("op.attribute", "\(function.rawValue) has no '\(argument.label ?? "")'", at: argument.place)
+        throw emitter.failed(
+          "op.attribute", "\(function.rawValue) has no '\(argument.label ?? "")'", at: argument.place)
       }
     }
     let first = arguments[0]
@@ -186,10 +188,7 @@ extension ExpressionLowering {
 
 extension OpCode {
   /// Whether the graph language may call it by name: control flow and terminators have a syntax of their own.
-  package var isCallable: Bool {
-    switch self {
-    case .if, .while, .call, .assert, .return, .yield, .continue, .kernel, .pack: false
-    default: info.phases.contains(.graph)
-    }
-  }
+  package var isCallable: Bool { info.phases.contains(.graph) && !Self.withSyntax.contains(self) }
+
+  private static let withSyntax: Set<OpCode> = [.if, .while, .call, .assert, .return, .yield, .continue]
 }

@@ -24,7 +24,8 @@ struct OpArguments {
     for argument in positional {
       while next < info.operands.count, !operands[next].isEmpty, !info.operands[next].isVariadic { next += 1 }
       guard next < info.operands.count else {
-        throw emitter.failed("op.operands", "\(info.name) takes \(info.operandCount), not \(positional.count)", at: argument.place)
+        throw emitter.failed(
+          "op.operands", "\(info.name) takes \(info.operandCount), not \(positional.count)", at: argument.place)
       }
       operands[next].append(argument)
     }
@@ -53,7 +54,8 @@ struct OpArguments {
     } else {
       let known = info.operands.map(\.name) + info.attributes.map(\.name)
       let list = known.isEmpty ? "nothing" : known.joined(separator: ", ")
-      throw emitter.failed("op.attribute", "\(info.name) has no '\(label)'", at: argument.place, hint: "it takes \(list)")
+      throw emitter.failed(
+        "op.attribute", "\(info.name) has no '\(label)'", at: argument.place, hint: "it takes \(list)")
     }
     guard isNew else {
       throw emitter.failed("op.attribute", "\(info.name) is given '\(label)' twice", at: argument.place)

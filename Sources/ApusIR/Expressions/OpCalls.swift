@@ -12,17 +12,13 @@ extension Emitter {
     }
     let info = code.info
     var call = try OpArguments(info, arguments, self)
-    switch code {
-    case .matmul:
+    if code == .matmul {
       let operands = try operandValues(&call, info)
       return .value(try matrixProduct(operands[0], operands[1], places: call.places))
-    case .constant: return .value(try constantCall(&call))
-    case .convert:
-      if let value = try staticConversion(call) { return .value(value) }
-    case .reshape:
-      if let value = try trivialReshape(call) { return .value(value) }
-    default: break
     }
+    if code == .constant { return .value(try constantCall(&call)) }
+    if code == .convert, let value = try staticConversion(call) { return .value(value) }
+    if code == .reshape, let value = try trivialReshape(call) { return .value(value) }
     var operands = try operandValues(&call, info)
     if info.broadcastsOperands { operands = try broadcastTogether(operands) }
     let attributes = try attributeList(call, info)
@@ -159,7 +155,8 @@ extension Emitter {
 
   private func refuse(_ argument: CallArgument?, _ label: String, _ info: OpInfo) throws(EmissionError) {
     guard let argument else { return }
-    throw failed("op.attribute", "the operands of \(info.name) fix its result: it takes no '\(label)'", at: argument.place)
+    throw failed(
+      "op.attribute", "the operands of \(info.name) fix its result: it takes no '\(label)'", at: argument.place)
   }
 
   private func shape(_ call: OpArguments, _ info: OpInfo) throws(EmissionError) -> [Dim] {
@@ -172,7 +169,8 @@ extension Emitter {
   func dims(_ argument: CallArgument, _ label: String) throws(EmissionError) -> [Dim] {
     guard case .list(let list) = argument.meaning, let dims = list.sizes else {
       throw failed(
-        "op.attribute", "'\(label)' is a list of sizes that are known while compiling, not \(argument.meaning.kindName)",
+        "op.attribute",
+        "'\(label)' is a list of sizes that are known while compiling, not \(argument.meaning.kindName)",
         at: argument.place)
     }
     return dims
@@ -187,7 +185,8 @@ extension Emitter {
 
   func element(_ argument: CallArgument) throws(EmissionError) -> ElementType {
     guard case .elementType(let type) = argument.meaning else {
-      throw failed("op.attribute", "'to' is an element type such as f32, not \(argument.meaning.kindName)", at: argument.place)
+      throw failed(
+        "op.attribute", "'to' is an element type such as f32, not \(argument.meaning.kindName)", at: argument.place)
     }
     return type
   }
@@ -224,7 +223,8 @@ extension Emitter {
       return [TensorType(try element(to), try dims(shape, "shape"))]
     }
     guard case .list(let shapes) = shape.meaning, shapes.count == elements.count else {
-      throw failed("op.attribute", "'shape' and 'to' are lists of one length where there are several results", at: shape.place)
+      throw failed(
+        "op.attribute", "'shape' and 'to' are lists of one length where there are several results", at: shape.place)
     }
     var types: [TensorType] = []
     for (dims, element) in zip(shapes.elements, elements.elements) {
@@ -241,7 +241,8 @@ extension Emitter {
   private mutating func constantCall(_ call: inout OpArguments) throws(EmissionError) -> ValueID {
     guard let argument = call.attributes["value"] else { throw failed("op.attribute", "constant needs a 'value'") }
     guard let hint = hint(argument.meaning), argument.meaning.value == nil else {
-      throw failed("op.attribute", "a constant's value is a literal, not \(argument.meaning.kindName)", at: argument.place)
+      throw failed(
+        "op.attribute", "a constant's value is a literal, not \(argument.meaning.kindName)", at: argument.place)
     }
     let element = try call.to.map { argument throws(EmissionError) in try self.element(argument) } ?? hint.alone
     let value = try value(of: argument.meaning, as: element, at: argument.place)
@@ -261,7 +262,8 @@ extension Emitter {
     let element = try element(to)
     switch argument.meaning {
     case .value(let value): return type(of: value).element == element && flexible[value] == nil ? value : nil
-    case .size(let dim) where dim.constantValue == nil: return try value(of: argument.meaning, as: element, at: argument.place)
+    case .size(let dim) where dim.constantValue == nil:
+      return try value(of: argument.meaning, as: element, at: argument.place)
     case .size, .wide, .number, .bool:
       let own = hint(argument.meaning)?.alone == .f32 ? ElementType.f64 : hint(argument.meaning)?.alone ?? .s64
       let exact = try scalar(argument.meaning, as: own, at: argument.place)
@@ -271,7 +273,9 @@ extension Emitter {
   }
 
   private func trivialReshape(_ call: OpArguments) throws(EmissionError) -> ValueID? {
-    guard call.to == nil, let shape = call.shape, let value = call.operands.first?.first?.meaning.value else { return nil }
+    guard call.to == nil, let shape = call.shape, let value = call.operands.first?.first?.meaning.value else {
+      return nil
+    }
     return type(of: value).dims == (try dims(shape, "shape")) ? value : nil
   }
 }

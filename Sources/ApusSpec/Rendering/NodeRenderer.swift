@@ -27,8 +27,15 @@ enum NodeRenderer {
     }
     if statesShape { attributes.append(entry("shape", ".sizes(shape)")) }
     if statesElement { attributes.append(entry("to", ".elementType(type)")) }
-    let list = attributes.isEmpty ? "[:]" : "[\(attributes.joined(separator: ", "))]"
-    var arguments = [".\(name)", operands(declaration), list]
+    var arguments = [".\(name)", operands(declaration)]
+    // The list's entries are cut like arguments where they do not fit on one line.
+    if attributes.isEmpty {
+      arguments.append("[:]")
+    } else {
+      attributes[0] = "[" + attributes[0]
+      attributes[attributes.count - 1] += "]"
+      arguments += attributes
+    }
     let names = declaration.results.names
     if !names.isEmpty { arguments.append("results: \(names.count)") }
     arguments += ["fileID", "line"]
@@ -118,7 +125,9 @@ enum NodeRenderer {
 
   /// Whether the shape and the element type of the result are told, as no operand fixes them.
   private static func stated(_ declaration: Declaration) -> (shape: Bool, element: Bool) {
-    guard case .patterns(let patterns, _) = declaration.results, let pattern = patterns.first else { return (false, false) }
+    guard case .patterns(let patterns, _) = declaration.results, let pattern = patterns.first else {
+      return (false, false)
+    }
     let bound = declaration.operands.flatMap { $0.pattern.shape ?? [] }
     let isOpen = pattern.shape?.contains { dim in
       if case .constant = dim { false } else { !bound.contains(dim) }
