@@ -130,7 +130,7 @@ private struct Contraction {
 
   /// Where a block starts, counted from the op's start, and how much of it exists.
   private struct Block {
-    let row: CodeValue
+    var row: CodeValue
     let column: CodeValue
     let rows: CodeValue
     let columns: CodeValue
@@ -167,7 +167,7 @@ private struct Contraction {
 
   private var sumType: CodeType { e.registerType(accumulator).vector(block.lanes) }
 
-  /// One variant for whole blocks, and for each lower height one that takes any width.
+  /// One variant for whole blocks, and some of any width for what is left.
   private func emitVariants(_ place: Block, parked: CodeValue?) {
     let isWide = e.compare(place.columns, .equal, e.index(block.columns))
     if let rows = e.knownInteger(place.rows) {
@@ -187,20 +187,37 @@ private struct Contraction {
       emitTile(place, parked, rows: block.rows, isWhole: true)
       return []
     } else: {
-      emitEdge(place, parked, tallest: e.knownInteger(place.columns) == block.columns ? block.rows - 1 : block.rows)
+      emitEdge(place, parked)
       return []
     }
   }
 
-  /// Finds the variant for the number of rows, from the tallest down.
-  private func emitEdge(_ place: Block, _ parked: CodeValue?, tallest rows: Int) {
-    guard rows > 1 else { return emitTile(place, parked, rows: 1, isWhole: false) }
-    e.ifElse(e.compare(place.rows, .equal, e.index(rows))) {
-      emitTile(place, parked, rows: rows, isWhole: false)
+  /// A block that lacks columns or rows. Missing rows are made up of powers of two, so that few variants do.
+  private func emitEdge(_ place: Block, _ parked: CodeValue?) {
+    guard e.knownInteger(place.columns) != block.columns else { return emitPieces(place, parked) }
+    e.ifElse(e.compare(place.rows, .equal, e.index(block.rows))) {
+      emitTile(place, parked, rows: block.rows, isWhole: false)
       return []
     } else: {
-      emitEdge(place, parked, tallest: rows - 1)
+      emitPieces(place, parked)
       return []
+    }
+  }
+
+  private func emitPieces(_ place: Block, _ parked: CodeValue?) {
+    var done = e.index(0)
+    var height = 1
+    while height * 2 < block.rows { height *= 2 }
+    while height > 0, block.rows > 1 {
+      let piece = e.and(place.rows, e.index(height))
+      e.ifThen(e.compare(piece, .notEqual, e.index(0))) {
+        var place = place
+        place.row = e.add(place.row, done)
+        let parked = parked.map { e.offset($0, sumType, by: e.mul(done, e.index(block.vectors))) }
+        emitTile(place, parked, rows: height, isWhole: false)
+      }
+      done = e.add(done, piece)
+      height /= 2
     }
   }
 
