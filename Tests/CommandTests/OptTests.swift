@@ -57,6 +57,12 @@ import Testing
     #expect(run.status == 0, "\(run.errors)")
   }
 
+  @Test func printsMLIR() throws {
+    let run = try Command(["opt", "-", "--emit=mlir"], input: double)
+    #expect(run.status == 0 && run.output.contains("\"apus.exp\"("), "\(run.output)\(run.errors)")
+    #expect(try Command(["opt", "-", "--emit=xml"], input: double).status == 3)
+  }
+
   @Test func namesUnknownPasses() throws {
     let run = try Command(["opt", "-", "--passes", "canonicalise"], input: double)
     #expect(run.status == 1 && run.errors.contains("error[passes.unknown]"))

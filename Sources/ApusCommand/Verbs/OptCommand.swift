@@ -40,6 +40,9 @@ struct OptCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Then take it to a phase: graph, fused, loops.", valueName: "phase"))
   var to: PhaseName?
 
+  @Option(help: "What to print: ir, or mlir for MLIR's generic form.")
+  var emit = TextForm.ir
+
   func run() throws {
     var optimization = try Optimization(
       passes: passes, phase: to?.phase, machine: .host(environment: ProcessInfo.processInfo.environment))
@@ -75,6 +78,7 @@ struct OptCommand: ParsableCommand {
 
   /// Constants that are too large for a text lie in a file beside it, if the text is written to one.
   private func text(of module: Module, number: Int) throws -> String {
+    if emit == .mlir { return module.mlir() }
     guard let output, output != "-" else { return module.text() }
     let path = URL(fileURLWithPath: output + (number == 0 ? ".bin" : ".\(number).bin"))
     let document = module.document(TextOptions(constantsFile: path.lastPathComponent))
@@ -90,6 +94,10 @@ struct OptCommand: ParsableCommand {
       throw DiagnosticError(id: "file.unwritable", "this file cannot be written", at: .file(output))
     }
   }
+}
+
+enum TextForm: String, ExpressibleByArgument, CaseIterable {
+  case ir, mlir
 }
 
 struct PhaseName: ExpressibleByArgument {
