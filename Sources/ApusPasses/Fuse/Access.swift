@@ -16,21 +16,56 @@ struct Access: Hashable, Sendable {
   var pattern: Pattern
   /// Whether elements may be left out.
   var isPartial = false
+  /// The movement ops on the way.
+  private var way = Way()
 
-  static let aligned = Access(pattern: .aligned)
-  static let moved = Access(pattern: .moved)
-  static let repeated = Access(pattern: .repeated)
-  static let indexed = Access(pattern: .repeated, isPartial: true)
+  static let aligned = Access(.aligned)
 
-  /// The way to a value that is read `inner` by what is itself read `self`.
-  func through(_ inner: Access) -> Access {
-    Access(pattern: max(pattern, inner.pattern), isPartial: isPartial || inner.isPartial)
+  /// - Parameters:
+  ///   - op: the movement op that reads, if any.
+  ///   - operand: which of its operands.
+  init(_ pattern: Pattern, by op: OpID? = nil, operand: Int = 0, isPartial: Bool = false) {
+    self.pattern = pattern
+    self.isPartial = isPartial
+    if let op { way = Way(op, operand) }
   }
 
-  /// Both ways to a value together.
+  /// The access to a value that is read `inner` by what is itself read so.
+  func through(_ inner: Access) -> Access {
+    var access = self
+    access.pattern = max(pattern, inner.pattern)
+    access.isPartial = isPartial || inner.isPartial
+    access.way = way.followed(by: inner.way)
+    return access
+  }
+
+  /// Both accesses to a value together. One element that is reached in the same way twice is read once.
   func and(_ other: Access) -> Access {
-    let isAligned = pattern == .aligned && other.pattern == .aligned
-    return Access(pattern: isAligned ? .aligned : .repeated, isPartial: isPartial && other.isPartial)
+    var access = self
+    access.isPartial = isPartial && other.isPartial
+    access.pattern = way == other.way ? max(pattern, other.pattern) : .repeated
+    return access
+  }
+
+  /// A sequence of ops as a number: that of two sequences is found from theirs (Karp and Rabin, 1987).
+  private struct Way: Hashable, Sendable {
+    private static let base: UInt64 = 0x9E37_79B9_7F4A_7C15
+    private var hash: UInt64 = 0
+    private var power: UInt64 = 1
+
+    init() {}
+
+    init(_ op: OpID, _ operand: Int) {
+      hash = UInt64(op.raw) << 16 &+ UInt64(operand) &+ 1
+      power = Self.base
+    }
+
+    func followed(by next: Way) -> Way {
+      var way = Way()
+      way.hash = hash &* next.power &+ next.hash
+      way.power = power &* next.power
+      return way
+    }
   }
 }
 
@@ -56,19 +91,21 @@ extension Function {
   /// How an op that is read `outer` reads one of its operands.
   private func access(of op: OpID, to index: Int, read outer: Access) -> Access {
     let code = opcode(of: op)
-    if code.isElementwise { return outer.through(.aligned) }
+    if code.isElementwise { return outer }
     // A reduction goes over its row once, however often its result is read.
     if code.isReduction { return .aligned }
     switch code {
-    case .transpose, .reverse, .concat, .reshape: return outer.through(.moved)
-    case .slice: return outer.through(Access(pattern: .moved, isPartial: true))
-    case .pad: return outer.through(index == 0 ? .moved : .repeated)
-    case .broadcast: return outer.through(isRepeating(op) ? .repeated : .moved)
-    case .gatherElements where index == 1: return outer.through(.aligned)
-    case .gather where index == 1 && type(of: operand(0, of: op)).rank == 1: return outer.through(.aligned)
-    case .dynamicSlice where index == 0: return outer.through(Access(pattern: .moved, isPartial: true))
-    case .gather, .gatherElements, .gatherNd, .dynamicSlice: return outer.through(.indexed)
-    case _: return .repeated
+    case .concat: return outer.through(Access(.moved, by: op, operand: index))
+    case .transpose, .reverse, .reshape: return outer.through(Access(.moved, by: op))
+    case .slice: return outer.through(Access(.moved, by: op, isPartial: true))
+    case .pad: return outer.through(Access(index == 0 ? .moved : .repeated, by: op, operand: index))
+    case .broadcast: return outer.through(Access(isRepeating(op) ? .repeated : .moved, by: op))
+    case .gatherElements where index == 1: return outer
+    case .gather where index == 1 && type(of: operand(0, of: op)).rank == 1: return outer
+    case .dynamicSlice where index == 0: return outer.through(Access(.moved, by: op, isPartial: true))
+    case .gather, .gatherElements, .gatherNd, .dynamicSlice:
+      return outer.through(Access(.repeated, by: op, isPartial: true))
+    case _: return Access(.repeated, by: op)
     }
   }
 

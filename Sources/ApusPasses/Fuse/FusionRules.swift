@@ -24,7 +24,7 @@ extension KernelFusion {
     let (producer, consumer) = (summary(pair.producer), summary(pair.consumer))
     switch (producer.kind, consumer.kind) {
     case (.map, .reduction):
-      guard fits(pair), producer.pieces == 0, isKernel(pair) else { return .apart }
+      guard fits(pair), producer.pieces == 0 else { return .apart }
       return intoMap(pair, producer, consumer)
     case (.reduction, .map), (.reduction, .reduction):
       guard pair.isSole, pair.isLocal, fits(pair), consumer.pieces == 0, !consumer.isIndexed, isKernel(pair) else {

@@ -34,6 +34,8 @@ struct KernelFusion {
   private var summaries: [KernelSummary?] = []
   /// By index of an op: where it stands in its block.
   private var positions: [Int] = []
+  /// Kernels that have taken in others.
+  private var merged: Set<OpID> = []
   /// Merges made, and pairs that a rule was asked about.
   private(set) var merges = 0
   private(set) var questions = 0
@@ -64,6 +66,7 @@ struct KernelFusion {
         for (reader, _) in f.uses(of: result) where f.opcode(of: reader) == .kernel { worklist.add(reader) }
       }
     }
+    locateMerged()
   }
 
   func summary(_ kernel: OpID) -> KernelSummary { summaries[kernel.index] ?? KernelSummary(kernel, f) }
@@ -156,10 +159,19 @@ struct KernelFusion {
     if summaries[kernel.index] == nil { summaries[kernel.index] = KernelSummary(kernel, f) }
   }
 
-  private mutating func forget(_ kernel: OpID, adding recomputed: Int = 0) {
-    let before = summaries[kernel.index]?.recomputed ?? 0
+  /// Looks at a kernel anew after its operands have changed.
+  private mutating func refresh(_ kernel: OpID) {
+    let recomputed = summaries[kernel.index]?.recomputed ?? 0
     summaries[kernel.index] = KernelSummary(kernel, f)
-    summaries[kernel.index]?.recomputed = before + recomputed
+    summaries[kernel.index]?.recomputed = recomputed
+  }
+
+  /// Says of each merged kernel that it came from wherever its ops did.
+  private mutating func locateMerged() {
+    for kernel in merged.sorted() where !f.isErased(kernel) {
+      let ops = f.ops(in: f.region(0, of: kernel))
+      f.setLocation(f.mergeLocations(ops.map { f.locationID(of: $0) }), of: kernel)
+    }
   }
 
   private mutating func grow(to op: OpID) {
@@ -175,16 +187,22 @@ extension KernelFusion {
   private mutating func merge(_ pair: Pair, _ decision: Decision) {
     let (producer, consumer) = (pair.producer, pair.consumer)
     let (source, body) = (f.region(0, of: producer), f.region(0, of: consumer))
+    let (before, after) = (summary(producer), summary(consumer))
     var operands = f.operands(of: consumer)
+    var accesses = after.accesses
     let parameters = f.parameters(of: body)
 
     // The producer's parameters become the consumer's.
+    let outer = before.kind == .map ? pair.access : .aligned
     var inner: [ValueID: ValueID] = [:]
-    for (value, parameter) in zip(f.operands(of: producer), f.parameters(of: source)) {
+    for (slot, (value, parameter)) in zip(f.operands(of: producer), f.parameters(of: source)).enumerated() {
+      let access = before.accesses[slot].map { outer.through($0) }
       if let known = operands.firstIndex(of: value) {
         inner[parameter] = f.parameters(of: body)[known]
+        if let access { accesses[known] = accesses[known].map { $0.and(access) } ?? access }
       } else {
         operands.append(value)
+        accesses.append(access)
         inner[parameter] = f.addParameter(f.type(of: parameter), to: body)
       }
     }
@@ -195,14 +213,14 @@ extension KernelFusion {
       let result = yielded[f.index(of: operands[slot])]
       if !f.isUnused(parameters[slot]) { f.replaceUses(of: parameters[slot], with: result) }
     }
-    let dropped = Set(pair.slots)
-    f.keepParameters(of: body) { !dropped.contains($0) }
-    f.setOperands(operands.indices.filter { !dropped.contains($0) }.map { operands[$0] }, of: consumer)
-    f.setLocation(f.mergeLocations([f.locationID(of: producer), f.locationID(of: consumer)]), of: consumer)
+    let kept = operands.indices.filter { !pair.slots.contains($0) }
+    f.keepParameters(of: body) { !pair.slots.contains($0) }
+    f.setOperands(kept.map { operands[$0] }, of: consumer)
     if decision == .keep { keepResults(of: producer, yielded, in: consumer) }
-    let cost = summary(producer).cost
     if decision != .copy || f.results(of: producer).allSatisfy({ f.isUnused($0) }) { f.erase(producer) }
-    forget(consumer, adding: decision == .copy ? cost : 0)
+    summaries[consumer.index] = after.following(
+      before, accesses: kept.map { accesses[$0] }, isCopy: decision == .copy)
+    merged.insert(consumer)
   }
 
   private mutating func moveBody(_ source: BlockID, to body: BlockID, _ inner: [ValueID: ValueID]) -> [ValueID] {
@@ -267,7 +285,7 @@ extension KernelFusion {
     f.keepParameters(of: body) { !dropped.contains($0) }
     f.setOperands(operands.indices.filter { !dropped.contains($0) }.map { operands[$0] }, of: consumer)
     for reshape in read where f.isUnused(f.result(of: reshape)) { f.erase(reshape) }
-    forget(consumer)
+    refresh(consumer)
   }
 }
 

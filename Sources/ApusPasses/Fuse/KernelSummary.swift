@@ -45,6 +45,23 @@ struct KernelSummary: Sendable {
     }
   }
 
+  /// The kernel in which a producer stands before its reader, `self`.
+  ///
+  /// - Parameter accesses: how the merged kernel reads its operands.
+  func following(_ producer: KernelSummary, accesses: [Access?], isCopy: Bool) -> KernelSummary {
+    var merged = self
+    if producer.kind != .map { merged.kind = producer.kind }
+    merged.ops += producer.ops
+    merged.cost += producer.cost
+    merged.pieces += producer.pieces
+    merged.isIndexed = isIndexed || producer.isIndexed
+    merged.isPackable = isPackable && producer.isPackable
+    merged.isTransport = isTransport && producer.isTransport
+    merged.accesses = accesses
+    merged.recomputed += isCopy ? producer.cost : producer.recomputed
+    return merged
+  }
+
   /// Whether each reader may compute it for itself.
   func isCheap(_ kernel: OpID, _ f: Function) -> Bool {
     guard kind == .map, cost <= FusionLimits.recomputedCost, pieces == 0, !isIndexed else { return false }
@@ -56,18 +73,20 @@ struct KernelSummary: Sendable {
 
 extension OpCode {
   /// Work for one element, in light instructions.
-  fileprivate var elementCost: Int {
-    if isMovement { return 0 }
-    if isElementwise {
-      if (info.maxULP ?? 0) > 0 { return 16 }
-      switch self {
+  fileprivate var elementCost: Int { Self.elementCosts[Int(rawValue)] }
+
+  private static let elementCosts: [Int] = allCases.map { code in
+    if code.isMovement { return 0 }
+    if code.isElementwise {
+      if (code.info.maxULP ?? 0) > 0 { return 16 }
+      switch code {
       case .div, .rem, .sqrt: return 8
       case .quantize: return 5
       case .dequantize: return 3
       case _: return 1
       }
     }
-    switch self {
+    switch code {
     case .constant, .iota, .size: return 0
     case .randomBits: return 32
     case _: return 4
