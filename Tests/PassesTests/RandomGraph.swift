@@ -76,7 +76,9 @@ struct RandomGraph {
   }
 
   private mutating func addOp() {
-    switch int(below: 20) {
+    switch int(below: 22) {
+    case 20: addChoice()
+    case 21: addLoop()
     case 0...3: addUnary()
     case 4...7: addBinary()
     case 8, 9: addMovement()
@@ -219,6 +221,67 @@ struct RandomGraph {
     case _: dims = dims.filter { $0 != 1 }
     }
     add(.reshape, [x], stated: type.with(dims: dims))
+  }
+
+  /// An `if` whose branches compute something with values around them, and sometimes nothing.
+  private mutating func addChoice() {
+    guard let x = pick(where: isElement) else { return }
+    let type = function.type(of: x)
+    guard let y = pick(where: { $0 == type }) else { return }
+    let condition: ValueID
+    if let known = pick(where: { $0.element == .bool && $0.rank == 0 }) {
+      condition = known
+    } else {
+      let value = NamedAttribute("value", .scalar(.bool(int(below: 2) == 0)))
+      guard let made = try? function.emit(.constant, [], [value], stated: .scalar(.bool)) else { return }
+      condition = made
+    }
+    let end = InsertionPoint.end(of: function.entry)
+    let op = function.insert(.if, [condition], results: [type, type], at: end)
+    for block in function.regions(of: op) {
+      var values = [x, y]
+      for _ in 0..<int(below: 4) { grow(&values, in: block) }
+      let yielded = [values[values.count - 1], values[int(below: values.count)]]
+      function.insert(.yield, yielded, results: [], at: .end(of: block))
+    }
+    pool += function.results(of: op)
+  }
+
+  /// A loop of a few turns that carries a counter and two tensors.
+  private mutating func addLoop() {
+    guard let x = pick(where: isElement) else { return }
+    let type = function.type(of: x)
+    guard let y = pick(where: { $0 == type }) else { return }
+    let turns = int(below: 4)
+    func number(_ value: Int) -> NamedAttribute { NamedAttribute("value", .scalar(.signed(Int64(value)))) }
+    guard let zero = try? function.emit(.constant, [], [number(0)], stated: .scalar(.s64)),
+      let one = try? function.emit(.constant, [], [number(1)], stated: .scalar(.s64)),
+      let limit = try? function.emit(.constant, [], [number(turns)], stated: .scalar(.s64))
+    else { return }
+    let end = InsertionPoint.end(of: function.entry)
+    let types = [TensorType.scalar(.s64), type, type]
+    let op = function.insert(.while, [zero, x, y], results: types, at: end)
+    let (test, body) = (function.region(0, of: op), function.region(1, of: op))
+    let tested = types.map { function.addParameter($0, to: test) }
+    let carried = types.map { function.addParameter($0, to: body) }
+    guard let goes = try? function.emit(.less, [tested[0], limit], in: test),
+      let next = try? function.emit(.add, [carried[0], one], in: body)
+    else { preconditionFailure("counters can be counted") }
+    function.insert(.continue, [goes], results: [], at: .end(of: test))
+    var values = Array(carried[1...])
+    for _ in 0..<int(below: 4) { grow(&values, in: body) }
+    let yielded = [next, values[values.count - 1], values[int(below: values.count)]]
+    function.insert(.yield, yielded, results: [], at: .end(of: body))
+    pool += function.results(of: op).suffix(2)
+  }
+
+  /// Adds an op of two of the values, all of one type, to a block.
+  private mutating func grow(_ values: inout [ValueID], in block: BlockID) {
+    let (x, y) = (values[int(below: values.count)], values[int(below: values.count)])
+    let codes: [OpCode] = [.add, .mul, .sub, .max, .neg, .abs]
+    let code = codes[int(below: codes.count)]
+    let operands = code == .neg || code == .abs ? [x] : [x, y]
+    if let value = try? function.emit(code, operands, in: block) { values.append(value) }
   }
 
   private mutating func addSpecial() {
