@@ -14,6 +14,34 @@ struct CompositeCall: Sendable, CustomTestStringConvertible {
 }
 
 private let calls: [(String, [String])] = [
+  // Tensors without elements.
+  ("softmax(x)", ["x: f32[2, 0]", "x: f32[0, 2]"]), ("logsumexp(x, axes: [1])", ["x: f32[2, 0]"]),
+  ("mean(x, axes: [0])", ["x: f16[0, 3]"]), ("variance(x, axes: [0, 1])", ["x: f32[0, 3]"]),
+  ("layer_norm(x)", ["x: f32[0, 8]", "x: bf16[2, 0]"]), ("cumsum(x, axis: 0)", ["x: s32[0]"]),
+  ("group_norm(x, y, z, groups: 2)", ["x: f32[0, 4, 5], y: f32[4], z: f32[4]", "x: f32[2, 4, 0], y: f32[4], z: f32[4]"]),
+  ("attention(x, y, z)", [
+    "x: f32[1, 2, 0, 4], y: f32[1, 2, 5, 4], z: f32[1, 2, 5, 6]",
+    "x: f32[1, 2, 3, 4], y: f32[1, 2, 0, 4], z: f32[1, 2, 0, 6]",
+    "x: f32[0, 2, 3, 4], y: f32[0, 1, 5, 4], z: f32[0, 1, 5, 0]",
+  ]),
+  ("rope(x, c, s)", ["x: f32[1, 2, 0, 8], c: f32[0, 4], s: f32[0, 4]", "x: f32[1, 2, 3, 8], c: f32[3, 0], s: f32[3, 0]"]),
+  ("one_hot(x, depth: 0)", ["x: s64[2]", "x: s64[0]"]), ("cross_entropy(x, y)", ["x: f32[0, 10], y: s64[0]"]),
+  ("conv_transpose(x, w)", ["x: f32[1, 3, 0], w: f32[3, 2, 3]", "x: f32[0, 3, 4], w: f32[3, 2, 3]"]),
+  ("conv_transpose(x, w, strides: [2, 2], pads: [1, 0, 1, 0], output_pads: [1, 1])", [
+    "x: f32[1, 3, 0, 4], w: f32[3, 2, 3, 3]"
+  ]),
+  ("depth_to_space(x, block: 2)", ["x: f32[1, 8, 0, 5]", "x: f32[1, 0, 3, 5]"]),
+  ("space_to_depth(x, block: 2)", ["x: f32[1, 8, 0, 6]"]),
+  ("resize_axis(x, axis: 0, size: 0, mode: cubic)", ["x: f32[3, 2]"]),
+  ("resize_axis(x, axis: 0, size: 4)", ["x: f32[0, 2]", "x: f32[3, 0]"]),
+  ("max_pool(x, window: [1], pads: [1, 0])", ["x: f32[1, 3, 0]"]),
+  ("average_pool(x, window: [1], pads: [1, 0])", ["x: f32[1, 3, 0]"]),
+  ("lstm(x, w, r, h, c)", [
+    "x: f32[0, 2, 5], w: f32[16, 5], r: f32[16, 4], h: f32[2, 4], c: f32[2, 4]",
+    "x: f32[3, 0, 5], w: f32[16, 5], r: f32[16, 4], h: f32[0, 4], c: f32[0, 4]",
+    "x: f32[3, 2, 0], w: f32[0, 0], r: f32[0, 0], h: f32[2, 0], c: f32[2, 0]",
+  ]),
+  ("gru(x, w, r, h)", ["x: f32[0, 2, 5], w: f32[12, 5], r: f32[12, 4], h: f32[2, 4]"]),
   ("reciprocal(x)", ["x: f32[3, 4]", "x: f64[B, T]"]),
   ("rsqrt(x)", ["x: f16[3]", "x: f32[B, 4]"]),
   ("square(x)", ["x: s32[3]", "x: f32[B]"]),

@@ -6,9 +6,13 @@ import ApusTensor
 public enum GraphFile {
   /// Reads a file and the weights it names.
   ///
-  /// Throws `file.missing`, `file.unreadable`, `file.not-regular`, and everything ``parse(_:weights:)`` does.
+  /// Throws `file.missing`, `file.unreadable`, `file.not-regular`, `parse.size` over 1 GiB, and
+  /// everything ``parse(_:weights:)`` does.
   public static func load(path: String) throws(DiagnosticError) -> Module {
     let file = try FileBytes(path: path)
+    guard file.count <= Lexer.maximumLength else {
+      throw DiagnosticError(id: "parse.size", "the file is longer than 1 GiB", at: .file(path))
+    }
     let source = SourceText(name: path, bytes: file.storage.withUnsafeBytes { Array($0) })
     return try parse(source, weights: .beside(path))
   }

@@ -16,7 +16,7 @@ public func conditional(
   return builder.conditional(condition, then, otherwise, place)
 }
 
-/// ``conditional(_:then:else:fileID:line:)-…`` of one result.
+/// Runs one of two branches of one result each when the graph runs; else as the other `conditional`.
 public func conditional(
   _ condition: Node, then: () -> Node, else otherwise: () -> Node, fileID: StaticString = #fileID, line: Int = #line
 ) -> Node {

@@ -113,8 +113,11 @@ extension Function {
     var replacements: [ValueID] = []
     for (value, type) in zip(results, types) {
       for (own, declared) in zip(lowering.emitter.type(of: value).dims, type.dims) where own != declared {
-        do throws(EmissionError) { try lowering.emitter.require(own, equals: declared) } catch {
-          preconditionFailure("the body of \(code.name) gives another shape than its declaration")
+        do throws(EmissionError) {
+          try lowering.emitter.require(own, equals: declared)
+        } catch {
+          let message = "the body of \(code.name) gives another shape than its declaration for these operands"
+          throw DiagnosticError(.unsupported, id: "composite.shape", message, at: lowering.emitter.place)
         }
       }
       replacements.append(lowering.emitter.reshape(value, to: type.dims))
