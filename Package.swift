@@ -80,6 +80,14 @@ let package = Package(
     .executableTarget(name: "MLPExample", dependencies: ["Apus"], path: "Examples/mlp"),
     .executableTarget(name: "CustomOpExample", dependencies: ["Apus"], path: "Examples/custom-op"),
 
+    // Measurements, run by hand: `swift run -c release Benchmarks`
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "ApusCompiler", "ApusGraph", "ApusIR", "ApusLLVM", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport",
+      ],
+      path: "Tests/Benchmarks"),
+
     // Tests
     tests("SupportTests", ["ApusSupport"]),
     tests("TensorTests", ["ApusTensor", "ApusSupport"], exclude: ["Fixtures"]),

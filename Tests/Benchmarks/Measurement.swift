@@ -1,0 +1,91 @@
+import ApusTarget
+
+/// How long something took in each round.
+struct Samples {
+  /// Seconds of one run, shortest first.
+  private(set) var seconds: [Double] = []
+
+  mutating func add(_ value: Double) {
+    seconds.insert(value, at: seconds.firstIndex { $0 > value } ?? seconds.count)
+  }
+
+  var minimum: Double { seconds.first ?? 0 }
+  var median: Double { seconds.isEmpty ? 0 : seconds[seconds.count / 2] }
+  /// How far the slower quarter of the rounds lies above the minimum, as a share of it.
+  var spread: Double {
+    guard minimum > 0 else { return 0 }
+    return seconds[min(seconds.count - 1, seconds.count * 3 / 4)] / minimum - 1
+  }
+}
+
+/// One subject on so many threads, with its yardstick.
+struct Measurement {
+  let threads: Int
+  let work: Work
+  var samples = Samples()
+  var yardstick = Samples()
+  /// Flops or bytes of one run of the yardstick.
+  var yardstickWork = 0.0
+
+  var amount: Double {
+    switch work {
+    case .flops(let amount), .bytes(let amount), .items(let amount, _): amount
+    }
+  }
+
+  /// Work a second in the best round.
+  var rate: Double { samples.minimum > 0 ? amount / samples.minimum : 0 }
+  var yardstickRate: Double? { yardstick.minimum > 0 ? yardstickWork / yardstick.minimum : nil }
+  /// The share of the yardstick's rate.
+  var ratio: Double? { yardstickRate.map { rate / $0 } }
+}
+
+extension Measurement {
+  /// Seconds that one round of one subject lasts at least: long against the clock and against starting the threads.
+  static let roundSeconds = 0.004
+
+  /// Measures a subject with each of its counts of threads. The rounds of all of them and of their yardsticks take turns,
+  /// so that what the machine does meanwhile falls on all alike.
+  static func all(of subject: Subject, machine: Machine, rounds: Int) throws -> [Measurement] {
+    var entries: [(measurement: Measurement, run: Batch, yardstick: Batch?)] = []
+    for threads in subject.threads {
+      let run = try Batch(subject.prepare(threads))
+      let yardstick = try Yardstick.fitting(subject.work, machine: machine, threads: threads)
+      var measurement = Measurement(threads: threads, work: subject.work)
+      measurement.yardstickWork = yardstick?.work ?? 0
+      entries.append((measurement, run, try yardstick.map { try Batch($0.run) }))
+    }
+    for _ in 0..<rounds {
+      for index in entries.indices {
+        if let yardstick = entries[index].yardstick { entries[index].measurement.yardstick.add(try yardstick.seconds()) }
+        entries[index].measurement.samples.add(try entries[index].run.seconds())
+      }
+    }
+    return entries.map(\.measurement)
+  }
+
+  /// As many runs as fill a round.
+  private struct Batch {
+    private let body: () throws -> Void
+    private let count: Int
+
+    /// Runs it a few times to find out.
+    init(_ body: @escaping () throws -> Void) throws {
+      self.body = body
+      try body()
+      var fastest = Double.infinity
+      for _ in 0..<3 { fastest = min(fastest, try Self.time(body, 1)) }
+      count = max(1, Int(roundSeconds / max(fastest, 1e-7)))
+    }
+
+    /// Seconds of one run in this round.
+    func seconds() throws -> Double { try Self.time(body, count) / Double(count) }
+
+    private static func time(_ body: () throws -> Void, _ count: Int) throws -> Double {
+      let start = ContinuousClock.now
+      for _ in 0..<count { try body() }
+      let (seconds, attoseconds) = (ContinuousClock.now - start).components
+      return Double(seconds) + Double(attoseconds) * 1e-18
+    }
+  }
+}

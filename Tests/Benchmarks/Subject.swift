@@ -1,0 +1,46 @@
+import ApusCompiler
+import ApusTarget
+
+/// What one run of a subject cannot do without: what its time is held against.
+enum Work: Sendable {
+  /// Floating-point operations; a fused multiply-add counts as two. Held against the core's peak in f32.
+  case flops(Double)
+  /// Bytes read and written, each once. Held against a copy of as many bytes.
+  case bytes(Double)
+  /// Anything else, counted and named: `(100_000, "ops")`. Held against nothing.
+  case items(Double, String)
+}
+
+/// Something to measure.
+struct Subject {
+  /// Unique, without spaces: what filters on the command line look for.
+  var name: String
+  var work: Work
+  /// The counts of threads to measure it with.
+  var threads: [Int]
+  /// Makes it ready to run on so many threads, and gives what is timed.
+  var prepare: (_ threads: Int) throws -> () throws -> Void
+
+  init(
+    _ name: String, _ work: Work, threads: [Int] = [1, 2], prepare: @escaping (_ threads: Int) throws -> () throws -> Void
+  ) {
+    self.name = name
+    self.work = work
+    self.threads = threads
+    self.prepare = prepare
+  }
+}
+
+/// The subjects of one file of this target.
+struct SubjectGroup {
+  var name: String
+  var subjects: [Subject]
+
+  init(_ name: String, _ subjects: [Subject]) {
+    self.name = name
+    self.subjects = subjects
+  }
+
+  /// All of them, in the order in which they are shown.
+  static func all() -> [SubjectGroup] { [.matmul(), .convolution()] }
+}

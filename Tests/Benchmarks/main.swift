@@ -1,0 +1,55 @@
+// Measures what Apus compiles against what the machine can do.
+//
+//     swift run -c release Benchmarks [filter…] [--json] [--rounds N]
+//
+// A filter picks the subjects and the groups whose names contain it.
+
+import ApusTarget
+import Foundation
+
+var filters: [String] = []
+var isJSON = false
+var rounds = 25
+var arguments = CommandLine.arguments.dropFirst()
+while let argument = arguments.popFirst() {
+  switch argument {
+  case "--json": isJSON = true
+  case "--rounds":
+    guard let count = arguments.popFirst().flatMap(Int.init), count > 0 else {
+      FileHandle.standardError.write(Data("--rounds takes a positive number\n".utf8))
+      exit(3)
+    }
+    rounds = count
+  case _ where argument.hasPrefix("-"):
+    FileHandle.standardError.write(Data("there is no option \(argument)\n".utf8))
+    exit(3)
+  case _: filters.append(argument)
+  }
+}
+
+/// Shows a line at once, also in a file.
+func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+let machine = Machine.host()
+var report = Report()
+if !isJSON { show(Report.header) }
+for group in SubjectGroup.all() {
+  for subject in group.subjects {
+    guard filters.isEmpty || filters.contains(where: { subject.name.contains($0) || group.name.contains($0) }) else {
+      continue
+    }
+    let row: Report.Row
+    do {
+      let measurements = try Measurement.all(of: subject, machine: machine, rounds: rounds)
+      row = Report.Row(group: group.name, name: subject.name, measurements: measurements)
+    } catch {
+      FileHandle.standardError.write(Data("\(subject.name): \(error)\n".utf8))
+      exit(1)
+    }
+    report.rows.append(row)
+    if !isJSON {
+      for line in Report.lines(of: row) { show(line) }
+    }
+  }
+}
+if isJSON { show(try report.json()) }
