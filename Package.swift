@@ -109,7 +109,7 @@ let package = Package(
       "CompilerTests",
       ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
     tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
-    tests("FileTests", ["ApusGraph", "ApusIR", "ApusTensor", "ApusSupport"]),
+    tests("FileTests", ["ApusCommand", "Apus", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR", "ApusTensor"]),
   ]
 )

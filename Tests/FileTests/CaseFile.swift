@@ -29,6 +29,8 @@ struct CaseFile: Sendable {
   /// Folders that lie beside the input.
   var folders: [String]
   var errors: [ExpectedError]
+  /// The exit code of the command.
+  var status: Int32
   /// What follows `// ----`, without the line breaks around it.
   var output: String?
 
@@ -52,6 +54,7 @@ extension CaseFile {
     errors = []
     files = [:]
     folders = []
+    var stated: Int32?
 
     var texts: [String: [UInt8]] = [:]
     var given: Input?
@@ -64,6 +67,9 @@ extension CaseFile {
         files[name] = bytes
       } else if let rest = line.directive("folder") {
         folders.append(rest)
+      } else if let rest = line.directive("exit") {
+        guard let number = Int32(rest) else { throw CaseFormatError("`\(rest)` is no exit code") }
+        stated = number
       } else if let rest = line.directive("input") {
         given = try Input(rest)
       }
@@ -73,6 +79,7 @@ extension CaseFile {
         errors.append(ExpectedError(line: ofFile ? nil : index + 1, id: id))
       }
     }
+    status = stated ?? (errors.isEmpty ? 0 : 1)
     input = try given ?? .bytes(expand(halves[0] + (output == nil ? "" : "\n"), texts))
   }
 }

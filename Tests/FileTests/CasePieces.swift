@@ -5,6 +5,9 @@ import Foundation
 ///     "text"   hex(89 50)   u16(1)   u32(1)   u64(1)   zeros(16)   repeat("(", 10000)
 ///     safetensors("{'w':{…}}")    the header with its length before it; ' stands for "
 ///     npy("{'descr': …}")         magic, version 1.0 and the padded header
+///     f32(1 -0.5 nan)   s64(-1)   values
+///     npz("x.npy": npy("…") f32(1), "y.npy": …)    an archive of stored entries
+///     first(100, PIECES)          these bytes, cut short
 ///
 /// Numbers are little-endian. A piece may stand where text is expected: `safetensors(repeat("[", 9))`.
 struct CasePieces {
@@ -17,6 +20,17 @@ struct CasePieces {
     while !pieces.rest.isEmpty {
       bytes += try pieces.piece()
       pieces.skipSpaces()
+    }
+    return bytes
+  }
+
+  /// Pieces up to a comma or a parenthesis that closes.
+  private mutating func several() throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    skipSpaces()
+    while let next = rest.first, next != ",", next != ")" {
+      bytes += try piece()
+      skipSpaces()
     }
     return bytes
   }
@@ -42,6 +56,21 @@ struct CasePieces {
       let header = try piece().map { $0 == UInt8(ascii: "'") ? UInt8(ascii: "\"") : $0 }
       bytes = littleEndian(UInt64(header.count)) + header
     case "npy": bytes = npy(try piece())
+    case "f32": bytes = try words().flatMap { littleEndian(try value(Float($0), $0).bitPattern) }
+    case "s64": bytes = try words().flatMap { littleEndian(try value(Int64($0), $0)) }
+    case "first":
+      let count = try number()
+      try take(",")
+      bytes = Array(try several().prefix(count))
+    case "npz":
+      var entries: [(name: [UInt8], data: [UInt8])] = []
+      repeat {
+        if !entries.isEmpty { try take(",") }
+        let name = try quoted()
+        try take(":")
+        entries.append((name, try several()))
+      } while rest.first == ","
+      bytes = StoredArchive.bytes(of: entries)
     default: throw CaseFormatError("no piece is called `\(name)`")
     }
     try take(")")
@@ -53,6 +82,18 @@ struct CasePieces {
     guard let end = rest.firstIndex(of: "\"") else { throw CaseFormatError("a quote is not closed") }
     defer { rest = rest[rest.index(after: end)...] }
     return Array(rest[..<end].utf8)
+  }
+
+  /// Words up to the parenthesis that closes.
+  private mutating func words() throws -> [Substring] {
+    let text = rest.prefix { $0 != ")" }
+    rest = rest.dropFirst(text.count)
+    return text.split(separator: " ")
+  }
+
+  private func value<Value>(_ value: Value?, _ text: Substring) throws -> Value {
+    guard let value else { throw CaseFormatError("`\(text)` is no value") }
+    return value
   }
 
   private mutating func hex() throws -> [UInt8] {
@@ -84,7 +125,7 @@ struct CasePieces {
   }
 }
 
-private func littleEndian<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
+func littleEndian<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
   withUnsafeBytes(of: number.littleEndian, Array.init)
 }
 

@@ -11,6 +11,13 @@ struct CasePath: Sendable, CustomTestStringConvertible {
     try CaseFile(text: String(decoding: Data(contentsOf: url), as: UTF8.self))
   }
 
+  /// Writes down what came out as what is expected.
+  func bless(_ output: String) throws {
+    let text = try String(contentsOf: url, encoding: .utf8)
+    let input = text.components(separatedBy: CaseFile.outputMark)[0]
+    try (input + CaseFile.outputMark + output + "\n").write(to: url, atomically: true, encoding: .utf8)
+  }
+
   /// A place in the case file, so that a failure opens it in an editor.
   func location(line: Int = 1) -> SourceLocation {
     SourceLocation(fileID: "FileTests/\(name)", filePath: url.path, line: max(1, line), column: 1)

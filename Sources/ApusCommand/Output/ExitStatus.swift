@@ -14,27 +14,33 @@ enum ExitStatus: Int32 {
 
   /// Says on stderr (help: on stdout) what ended the command, and how it exits.
   static func report(_ error: any Error) -> ExitStatus {
+    let status = status(of: error)
     if let error = error as? DiagnosticError {
       for diagnostic in error.diagnostics { Console.show(diagnostic) }
-      return status(of: error.diagnostics)
-    }
-    if let status = error as? CommandFailure { return status.status }
-    if error is CancellationError {
+    } else if error is CancellationError {
       Console.note("cancelled")
-      return .failed
+    } else if error is CommandFailure {
+      return status
+    } else if status == .done {
+      print(ApusCommand.fullMessage(for: error))
+    } else if status == .badCommandLine {
+      Console.note(ApusCommand.fullMessage(for: error))
+    } else {
+      Console.note("error[internal]: \(error)")
     }
-    let code = ApusCommand.exitCode(for: error)
-    let message = ApusCommand.fullMessage(for: error)
-    if code == .success {
-      print(message)
-      return .done
+    return status
+  }
+
+  /// How a command exits that ended with this error; a request for help is one, too.
+  static func status(of error: any Error) -> ExitStatus {
+    if let error = error as? DiagnosticError { return status(of: error.diagnostics) }
+    if let failure = error as? CommandFailure { return failure.status }
+    if error is CancellationError { return .failed }
+    switch ApusCommand.exitCode(for: error) {
+    case .success: return .done
+    case .validationFailure: return .badCommandLine
+    case _: return .internalError
     }
-    if code == .validationFailure {
-      Console.note(message)
-      return .badCommandLine
-    }
-    Console.note("error[internal]: \(error)")
-    return .internalError
   }
 
   static func status(of diagnostics: [Diagnostic]) -> ExitStatus {

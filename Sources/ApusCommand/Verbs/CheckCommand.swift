@@ -15,12 +15,17 @@ struct CheckCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let options = try execution.compilerOptions(function: model.function)
-    let report = try ModelReport(try ModelFile.load(path: model.model), options)
+    let report = try report()
     if json { printJSON(members(of: report)) } else { show(report) }
     for problem in report.problems { Console.show(problem) }
     let status = ExitStatus.status(of: report.problems)
     if status != .done { throw CommandFailure(status: status) }
+  }
+
+  /// Throws everything that keeps the model from being read.
+  func report() throws -> ModelReport {
+    let options = try execution.compilerOptions(function: model.function)
+    return try ModelReport(try ModelFile.load(path: model.model), options)
   }
 
   private func show(_ report: ModelReport) {

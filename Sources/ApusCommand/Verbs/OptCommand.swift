@@ -43,7 +43,12 @@ struct OptCommand: ParsableCommand {
   @Option(help: "What to print: ir, or mlir for MLIR's generic form.")
   var emit = TextForm.ir
 
-  func run() throws {
+  func run() throws { try write(try result()) }
+
+  /// What is printed in the end. With `-o`, the constants that are too large for a text are written here.
+  ///
+  /// Throws everything that was found, in all pieces of the input.
+  func result() throws -> String {
     var optimization = try Optimization(
       passes: passes, phase: to?.phase, machine: .host(environment: ProcessInfo.processInfo.environment))
     optimization.verifiesEach = verifyEach
@@ -73,7 +78,7 @@ struct OptCommand: ParsableCommand {
       Console.note("total: \(timing.total.text)")
     }
     guard problems.isEmpty else { throw DiagnosticError(problems) }
-    if !verifyDiagnostics { try write(texts.joined(separator: "\n// -----\n")) }
+    return verifyDiagnostics ? "" : texts.joined(separator: "\n// -----\n")
   }
 
   /// Constants that are too large for a text lie in a file beside it, if the text is written to one.

@@ -19,7 +19,30 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print one JSON object with the outputs and how long it took.")
   var json = false
 
+  /// What a run gave, before any of it is printed.
+  struct Outcome {
+    var model: Model
+    var results: [(name: String, tensor: Tensor)]
+    var mismatches: [Diagnostic]
+    var timing: Timing
+    var threads: Int
+  }
+
   func run() throws {
+    let outcome = try outcome()
+    if json {
+      printJSON(members(of: outcome))
+    } else {
+      for line in Self.lines(of: outcome) { print(line) }
+    }
+    for mismatch in outcome.mismatches { Console.show(mismatch) }
+    if !outcome.mismatches.isEmpty { throw CommandFailure(status: .failed) }
+  }
+
+  /// Compiles, runs, writes the outputs that shall lie in files, and compares.
+  ///
+  /// Throws everything that keeps the model from running; what merely differs from `--expect` is in the outcome.
+  func outcome() throws -> Outcome {
     var progress = Progress(steps: 4, isQuiet: json)
     let options = try execution.compilerOptions(function: model.function)
     let module = try progress.step("read") { try ModelFile.load(path: model.model) }
@@ -36,32 +59,27 @@ struct RunCommand: ParsableCommand {
     let results = try progress.step("run") { try timing.measure("run") { try runnable.run(tensors) } }
     let named = zip(runnable.outputs.map(\.name), results).map { (name: $0, tensor: $1) }
     try outputs.write(named)
-    let mismatches = try outputs.mismatches(named, byteLimit: options.memoryBytes)
-    if json {
-      printJSON(summary(runnable, named, timing, options, isMatch: mismatches.isEmpty))
-    } else {
-      for result in named { print(TensorText.line(result.name, result.tensor)) }
-    }
-    for mismatch in mismatches { Console.show(mismatch) }
-    if !mismatches.isEmpty { throw CommandFailure(status: .failed) }
+    return Outcome(
+      model: runnable, results: named, mismatches: try outputs.mismatches(named, byteLimit: options.memoryBytes),
+      timing: timing, threads: interpret ? 1 : options.threadCount)
   }
 
-  private func summary(
-    _ runnable: Model, _ results: [(name: String, tensor: Tensor)], _ timing: Timing, _ options: CompilerOptions,
-    isMatch: Bool
-  ) -> [(String, JSONValue)] {
-    let times = timing.entries.map { ("\($0.phase)_ms", JSONValue.number($0.duration.milliseconds.rounded(to: 4))) }
-    let shown = results.map { result in
+  /// For people: each output with its type.
+  static func lines(of outcome: Outcome) -> [String] { outcome.results.map { TensorText.line($0.name, $0.tensor) } }
+
+  private func members(of outcome: Outcome) -> [(String, JSONValue)] {
+    let times = outcome.timing.entries.map { ("\($0.phase)_ms", JSONValue.number($0.duration.milliseconds.rounded(to: 4))) }
+    let shown = outcome.results.map { result in
       JSONValue.object([
         ("name", .string(result.name)), ("type", .string(result.tensor.elementType.name)),
         ("shape", .list(result.tensor.shape.map { .int($0) })), ("values", TensorText.json(result.tensor)),
       ])
     }
-    var members: [(String, JSONValue)] = [("model", .string(model.model)), ("function", .string(runnable.name))]
+    var members: [(String, JSONValue)] = [("model", .string(model.model)), ("function", .string(outcome.model.name))]
     members.append(("interpreted", .bool(interpret)))
-    members.append(("threads", .int(interpret ? 1 : options.threadCount)))
+    members.append(("threads", .int(outcome.threads)))
     members += times
-    if !outputs.expect.isEmpty { members.append(("matches", .bool(isMatch))) }
+    if !outputs.expect.isEmpty { members.append(("matches", .bool(outcome.mismatches.isEmpty))) }
     members.append(("outputs", .list(shown)))
     return members
   }
