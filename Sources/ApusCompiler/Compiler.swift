@@ -13,11 +13,12 @@ public struct Compiler: Sendable {
   /// Compiles the function that `options` name.
   ///
   /// - Parameter hooks: what is done around each pass; its clock is the one of `timing`.
-  /// Throws `DiagnosticError`.
+  /// Throws `DiagnosticError`; `custom.unregistered` for an operation that is not in `options`.
   public func compile(
     _ module: Module, timing: Timing = Timing(), hooks: Pipeline.Hooks = Pipeline.Hooks()
   ) throws -> CompiledModel {
     var timing = timing
+    try module.reaching(from: options.function).throwIfUnregistered(options.operations)
     let (host, reports) = try fuse(module, timing: &timing, hooks: hooks)
     let loops = try timing.measure("lower") { try LoopsModule(lowering: host, on: options.machine) }
     let pool = ThreadPool(threads: options.threadCount)

@@ -28,9 +28,10 @@ public struct Model: Sendable {
 
   /// A function that the reference interpreter runs: slow, and right.
   ///
-  /// Throws `function.unknown` or `module.empty`.
+  /// Throws `function.unknown`, `module.empty` or `custom.unregistered`: the interpreter knows no custom ops.
   public init(interpreting module: Module, _ options: CompilerOptions = CompilerOptions()) throws(DiagnosticError) {
     let module = try module.reaching(from: options.function)
+    try module.throwIfUnregistered(CustomOperations())
     let function = module.functions[0]
     name = function.name
     inputs = function.inputSignatures

@@ -38,7 +38,7 @@ public struct ModelReport: Sendable {
     let module = try module.reaching(from: options.function)
     function = module.functions[0]
     var found = module.verify()
-    found += Self.unregistered(in: module, options)
+    found += module.unregistered(options.operations)
     var memory: Memory?
     var kernels = 0
     if !found.contains(where: { $0.severity == .error }) {
@@ -65,24 +65,6 @@ public struct ModelReport: Sendable {
     problems = found
     self.memory = memory
     self.kernels = kernels
-  }
-
-  private static func unregistered(in module: Module, _ options: CompilerOptions) -> [Diagnostic] {
-    var found: [Diagnostic] = []
-    var names: Set<String> = []
-    for function in module.functions {
-      for op in function.allOps() where function.opcode(of: op) == .customCall {
-        guard let name = function.string("name", of: op), options.operations[name] == nil, names.insert(name).inserted
-        else { continue }
-        var place = Place.none
-        if case .place(let known) = function.location(of: op) { place = known }
-        found.append(
-          Diagnostic(
-            .unsupported, id: "custom.unregistered", "custom op '\(name)' is not registered", at: place,
-            hint: "a Swift program that imports Apus can register it"))
-      }
-    }
-    return found
   }
 }
 

@@ -18,10 +18,10 @@ struct CaseRun {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let model = folder.appending(path: name)
-    for (name, bytes) in file.files { try Data(bytes).write(to: folder.appending(path: name)) }
     for name in file.folders + (file.input == .folder ? [name] : []) {
       try FileManager.default.createDirectory(at: folder.appending(path: name), withIntermediateDirectories: true)
     }
+    for (name, bytes) in file.files { try Data(bytes).write(to: folder.appending(path: name)) }
     if case .bytes(let bytes) = file.input { try Data(bytes).write(to: model) }
 
     do {
