@@ -11,6 +11,9 @@ public enum ModelFile: String, Sendable, CaseIterable {
   case ir
   case onnx
 
+  /// The length in bytes of the longest text that is read.
+  public static let maximumLength = 1 << 30
+
   /// Throws `file.format` for any other ending.
   public init(path: String) throws(DiagnosticError) {
     let name = path.split(separator: "/").last ?? ""
@@ -39,9 +42,13 @@ public enum ModelFile: String, Sendable, CaseIterable {
     }
   }
 
-  /// The bytes of a file as text. Throws `file.missing`, `file.unreadable` or `file.not-regular`.
+  /// The bytes of a file as text. Throws `file.missing`, `file.unreadable`, `file.not-regular`, and `parse.size` for a
+  /// file that no parser takes.
   public static func text(path: String) throws(DiagnosticError) -> SourceText {
     let file = try FileBytes(path: path)
+    guard file.count <= maximumLength else {
+      throw DiagnosticError(id: "parse.size", "the file is longer than 1 GiB", at: .file(path))
+    }
     return SourceText(name: path, bytes: file.storage.withUnsafeBytes { Array($0) })
   }
 

@@ -53,6 +53,16 @@ import Testing
     #expect(again.output.contains("[5.0, 6.5]"))
   }
 
+  @Test func aGuardOfSizesIsNamed() throws {
+    let scratch = try Scratch()
+    let graph = try scratch.file("g.apus", "graph g(x: f32[N], y: f32[M]) { return x + y }")
+    for flags in [[], ["--interpret"]] {
+      let run = try Command(["run", graph, "--input", "x=2xf32=1", "--input", "y=3xf32=1"] + flags)
+      #expect(run.status == 1 && run.errors.contains("error[input.shape]"))
+      #expect(run.errors.contains("dim.mismatch"), "\(run.errors)")
+    }
+  }
+
   @Test func shortensLargeOutputs() throws {
     let scratch = try Scratch()
     let graph = try scratch.file("g.apus", "graph g(x: f32[N]) { return iota(shape: [N], axis: 0, to: s64), x }")

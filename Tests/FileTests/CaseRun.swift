@@ -26,38 +26,38 @@ struct CaseRun {
 
     do {
       let command = try ApusCommand.parseAsRoot(Self.commandLine(file, model: model, folder: folder))
-      try run(command)
+      try run(command, model)
     } catch {
       status = ExitStatus.status(of: error)
       guard let error = error as? DiagnosticError else {
         errors.append("\(error)")
         return
       }
-      note(error.diagnostics)
+      note(error.diagnostics, of: model)
     }
   }
 
-  private mutating func run(_ command: any ParsableCommand) throws {
+  private mutating func run(_ command: any ParsableCommand, _ model: URL) throws {
     if let command = command as? CheckCommand {
       let problems = try command.report().problems
       status = ExitStatus.status(of: problems)
-      note(problems)
+      note(problems, of: model)
     } else if let command = command as? OptCommand {
       output = try command.result()
     } else if let command = command as? RunCommand {
       let outcome = try command.outcome()
       output = RunCommand.lines(of: outcome).joined(separator: "\n")
       if !outcome.mismatches.isEmpty { status = .failed }
-      note(outcome.mismatches)
+      note(outcome.mismatches, of: model)
     } else {
       throw CaseFormatError("no case runs this command")
     }
   }
 
-  private mutating func note(_ diagnostics: [Diagnostic]) {
+  private mutating func note(_ diagnostics: [Diagnostic], of model: URL) {
     for diagnostic in diagnostics where diagnostic.severity == .error || diagnostic.severity == .unsupported {
       var place = "file"
-      if case .text(let source, let range) = diagnostic.place, range.lowerBound < source.bytes.count {
+      if case .text(let source, let range) = diagnostic.place, source.name == model.path, range.lowerBound < source.bytes.count {
         place = "\(source.position(of: range.lowerBound).line)"
       }
       errors.append("\(place): \(diagnostic.id)")

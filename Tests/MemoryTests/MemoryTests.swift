@@ -42,14 +42,23 @@ import Testing
       Plan(offsets: [0, .max - 63], peak: 256, bound: 256, method: ""),
     ]
     for plan in faults {
-      #expect(throws: DiagnosticError.self) { try validate(plan, for: problem) }
+      #expect(id { try validate(plan, for: problem) } == "memory.invalid")
     }
   }
 
   @Test func sizesThatOverflowAreRefused() {
-    #expect(throws: DiagnosticError.self) {
-      try Problem(buffers: [.init(lower: 0, upper: 1, size: .max), .init(lower: 0, upper: 1, size: 2)])
+    let large = [Problem.Buffer(lower: 0, upper: 1, size: .max), Problem.Buffer(lower: 0, upper: 1, size: 2)]
+    #expect(id { _ = try Problem(buffers: large) } == "memory.overflow")
+    #expect(id { _ = try Problem(buffers: [.init(lower: 1, upper: 0, size: 2)]) } == "memory.problem")
+    #expect(id { _ = try Problem(buffers: [.init(lower: 0, upper: 1, size: -1)]) } == "memory.problem")
+  }
+
+  private func id(_ body: () throws -> Void) -> String? {
+    do {
+      try body()
+      return nil
+    } catch {
+      return (error as? DiagnosticError)?.diagnostics.first?.id
     }
-    #expect(throws: DiagnosticError.self) { try Problem(buffers: [.init(lower: 1, upper: 0, size: 2)]) }
   }
 }

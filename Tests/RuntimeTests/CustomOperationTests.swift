@@ -170,6 +170,18 @@ private func ids(_ body: () throws -> Void) -> [String] {
     #expect(ids { _ = try executable(operation).run([x]) } == [id])
   }
 
+  @Test func anExtentThatNoInt32HoldsIsRefused() throws {
+    let function: @convention(c) (Int32) -> Void = { _ in }
+    let operation = CustomOperation(
+      "f", CFunction(unsafeBitCast(function, to: UnsafeRawPointer.self), [.dimension(.operand(0), axis: 1, .int32)]))
+    let executable = entryExecutable(
+      inputs: [TensorSignature("x", .f32, [.fixed(0), .symbolic("N")])], outputs: [], customOperations: [operation],
+      plan: { _ in Executable.CallPlan(arenaBytes: 0, outputShapes: []) }
+    ) { context, inputs, _ in context?.pointee.custom_call(context, 0, inputs, 1, nil, 0) ?? 1 }
+    let empty = try Tensor.zeros(.f32, shape: [0, 1 << 31])
+    #expect(ids { _ = try executable.run([empty]) } == ["custom.dimension"])
+  }
+
   @Test func aStatusFailsTheCall() {
     let function: @convention(c) () -> Int32 = { -4 }
     let operation = CustomOperation(

@@ -99,6 +99,9 @@ import Testing
     }
     #expect(try damaged("deflated.npz") { bytes, _, central in bytes[central + 20] -= 1 } == "npz.size")
     #expect(try damaged("deflated.npz") { bytes, _, _ in bytes[60] ^= 0xFF } != nil)
+    // A block of the type that deflate does not have.
+    #expect(try damaged("deflated.npz") { bytes, _, _ in bytes[30 + Int(bytes[26]) + Int(bytes[28])] |= 6 } == "npz.deflate")
+    #expect(try damaged("stored.npz") { bytes, local, _ in bytes[local + 29] = 0xFF } == "npz.truncated")
     #expect(try damaged("stored.npz") { bytes, _, _ in bytes[200] ^= 1 } == "npz.checksum")
   }
 

@@ -17,17 +17,15 @@ import ApusSupport
 /// function at a time.
 ///
 /// Throws `call.C1` for a function that the module does not have, `call.C3` for a recursion, and `inline.size`
-/// (unsupported) where calls of calls would make a function of more than `InlineLimits.ops` ops.
-public let inlineCalls = ModulePass("inline-calls", "replaces every call by the body of its function") {
-  module, _ throws(DiagnosticError) in
-  var inlining = Inlining()
+/// (unsupported) where calls of calls would make a function of more ops than `most-ops`. Graphs of real models have
+/// thousands; doubling at each level of calls passes any size.
+public let inlineCalls = ModulePass(
+  "inline-calls", "replaces every call by the body of its function",
+  parameters: [PassParameter("most-ops", "ops that a function may come to have", default: .int(2_000_000))]
+) { module, arguments throws(DiagnosticError) in
+  var inlining = Inlining(limit: arguments.int("most-ops"))
   for id in module.ids { try inlining.visit(id, &module) }
   return inlining.isChanged
-}
-
-enum InlineLimits {
-  /// Ops of one function. Graphs of real models have thousands; doubling at each level of calls passes any size.
-  static let ops = 2_000_000
 }
 
 private struct Inlining {
@@ -35,8 +33,11 @@ private struct Inlining {
     case open, done
   }
 
+  private let limit: Int
   private var states: [FunctionID: State] = [:]
   private(set) var isChanged = false
+
+  init(limit: Int) { self.limit = limit }
 
   /// Inlines into the callees of a function first, then into the function.
   mutating func visit(_ root: FunctionID, _ module: inout Module) throws(DiagnosticError) {
@@ -61,9 +62,9 @@ private struct Inlining {
       }
       for call in calls {
         let callee = module[try self.callee(of: call, in: module[id], module)]
-        guard module[id].opCapacity + callee.opCapacity <= InlineLimits.ops else {
+        guard module[id].opCapacity + callee.opCapacity <= limit else {
           throw DiagnosticError(
-            .unsupported, id: "inline.size", "@\(module[id].name) would have more than \(InlineLimits.ops) ops",
+            .unsupported, id: "inline.size", "@\(module[id].name) would have more than \(limit) ops",
             at: module[id].place(of: call))
         }
         try module[id].inline(call, of: callee)
