@@ -15,12 +15,16 @@ struct ApusCommand: ParsableCommand {
 
 @main enum Main {
   static func main() {
-    CrashReport.install()
+    CrashReport.install(CommandLine.arguments, environment: ProcessInfo.processInfo.environment)
     do {
       var command = try ApusCommand.parseAsRoot()
       try command.run()
+      try Output.flush()
     } catch {
-      exit(ExitStatus.report(error).rawValue)
+      var status = ExitStatus.report(error)
+      // Help is printed, too.
+      do { try Output.flush() } catch { if status == .done { status = ExitStatus.report(error) } }
+      exit(status.rawValue)
     }
   }
 }

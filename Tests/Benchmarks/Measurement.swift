@@ -1,3 +1,4 @@
+import ApusCompiler
 import ApusTarget
 
 /// How long something took in each round.

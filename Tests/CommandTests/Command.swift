@@ -9,8 +9,20 @@ struct Command {
 
   /// - Parameter environment: what is added to, or replaced in, this process's own.
   init(_ arguments: [String], input: String = "", environment: [String: String] = [:]) throws {
+    try self.init(Self.executable, arguments, input: input, environment: environment)
+  }
+
+  /// A script of the shell, which finds the command as `$APUS`.
+  init(shell script: String, environment: [String: String] = [:]) throws {
+    let environment = environment.merging(["APUS": Self.executable.path]) { _, new in new }
+    try self.init(URL(fileURLWithPath: "/bin/sh"), ["-c", script], input: "", environment: environment)
+  }
+
+  private init(
+    _ executable: URL, _ arguments: [String], input: String, environment: [String: String]
+  ) throws {
     let process = Process()
-    process.executableURL = Self.executable
+    process.executableURL = executable
     process.arguments = arguments
     process.currentDirectoryURL = Self.checkout
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }

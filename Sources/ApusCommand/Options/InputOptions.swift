@@ -34,8 +34,8 @@ struct InputOptions: ParsableArguments {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       var named: [String: Tensor] = [:]
-      for signature in model.inputs {
-        let file = path + "/\(signature.name).npy"
+      for signature in model.inputs where TensorFolder.canHold(signature.name) {
+        let file = TensorFolder.file(signature.name, in: path)
         guard FileManager.default.fileExists(atPath: file) else { continue }
         named[signature.name] = try TensorFile.load(path: file)
       }

@@ -26,12 +26,23 @@ struct Knobs {
     return count.bytes
   }
 
-  /// Throws as ``memoryLimit()`` does.
-  func list() throws(DiagnosticError) -> [Knob] {
-    let machine = Machine.host(environment: environment)
+  /// Throws `environment.time` for a value that is no time.
+  func timeLimit() throws(DiagnosticError) -> TimeSpan? {
+    guard let text = environment["APUS_MAX_TIME"] else { return nil }
+    guard let limit = TimeSpan(argument: text) else {
+      throw DiagnosticError(
+        id: "environment.time", "APUS_MAX_TIME is '\(text)', no time", hint: "write 500ms, 10s or 2m")
+    }
+    return limit
+  }
+
+  /// Throws as ``memoryLimit()`` and ``timeLimit()`` do; warns of what is ignored.
+  func list(_ diagnostics: inout Diagnostics) throws(DiagnosticError) -> [Knob] {
+    let machine = Machine.host(environment: environment, diagnostics: &diagnostics)
     let request = machine.requestedThreads != nil
     let variable = environment["APUS_THREADS"] != nil ? "APUS_THREADS" : "OMP_NUM_THREADS"
     let limit = try memoryLimit()
+    let time = try timeLimit()
     return [
       Knob(
         name: "threads", summary: "threads of a run (--threads, APUS_THREADS, OMP_NUM_THREADS)",
@@ -39,6 +50,19 @@ struct Knobs {
       Knob(
         name: "max-memory", summary: "bytes of outputs and intermediate values of a run (--max-memory, APUS_MAX_MEMORY)",
         value: "\(limit ?? machine.usableMemoryBytes)", source: limit == nil ? "default" : "APUS_MAX_MEMORY"),
+      Knob(
+        name: "max-time", summary: "how long run, check or bench may take (--max-time, APUS_MAX_TIME)",
+        value: time.map { "\($0.seconds) s" } ?? "unlimited", source: time == nil ? "default" : "APUS_MAX_TIME"),
+      Knob(
+        name: "fast-math", summary: "rewrites that change -0, NaN or rounding (--fast-math)", value: "false",
+        source: "default"),
+      Knob(
+        name: "bug-folder", summary: "where a folder appears that reproduces a bug of Apus (TMPDIR)",
+        value: environment["TMPDIR"] ?? "/tmp", source: environment["TMPDIR"] == nil ? "default" : "TMPDIR"),
+      Knob(
+        name: "backtrace", summary: "leaves crashes to Swift's own reporter (SWIFT_BACKTRACE)",
+        value: "\(environment["SWIFT_BACKTRACE"] != nil)",
+        source: environment["SWIFT_BACKTRACE"] == nil ? "default" : "SWIFT_BACKTRACE"),
       Knob(
         name: "color", summary: "colour on a terminal (NO_COLOR)", value: "\((environment["NO_COLOR"] ?? "").isEmpty)",
         source: environment["NO_COLOR"] == nil ? "default" : "NO_COLOR"),

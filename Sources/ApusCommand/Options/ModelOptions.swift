@@ -22,6 +22,9 @@ struct ExecutionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("What a run may use for outputs and intermediate values: 64m, 2g, bytes.", valueName: "size"))
   var maxMemory: ByteCount?
 
+  @Option(help: ArgumentHelp("How long the command may take: 500ms, 10s, 2m.", valueName: "time"))
+  var maxTime: TimeSpan?
+
   @Flag(help: "Also rewrite where that changes -0, NaN or rounding.")
   var fastMath = false
 
@@ -29,10 +32,12 @@ struct ExecutionOptions: ParsableArguments {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
   }
 
-  /// The options of the compiler: flags, then the environment, then what the machine says.
+  /// The options of the compiler: flags, then the environment, then what the machine says. From here on the command
+  /// has the time that it may take.
   func compilerOptions(function: String?) throws -> CompilerOptions {
     let environment = ProcessInfo.processInfo.environment
     let knobs = Knobs(environment)
+    if let limit = try maxTime ?? knobs.timeLimit() { Deadline.set(limit) }
     var diagnostics = Diagnostics()
     let machine = Machine.host(environment: environment, diagnostics: &diagnostics)
     for diagnostic in diagnostics.list { Console.show(diagnostic) }
@@ -40,6 +45,20 @@ struct ExecutionOptions: ParsableArguments {
       machine: machine, threads: threads, function: function, memoryLimit: try maxMemory?.bytes ?? knobs.memoryLimit())
     if fastMath { options.allowFastMath() }
     return options
+  }
+}
+
+/// A time with its unit: `500ms`, `10s`, `2m`; seconds without one.
+struct TimeSpan: ExpressibleByArgument {
+  let seconds: Double
+
+  init?(argument: String) {
+    let units: [(name: String, seconds: Double)] = [("ms", 1e-3), ("s", 1), ("m", 60), ("h", 3600)]
+    let unit = units.first { argument.hasSuffix($0.name) }
+    let number = argument.dropLast(unit?.name.count ?? 0)
+    guard let value = Double(number), value > 0, number.allSatisfy({ $0.isNumber || $0 == "." }) else { return nil }
+    seconds = value * (unit?.seconds ?? 1)
+    if seconds > 1e9 { return nil }
   }
 }
 

@@ -16,13 +16,31 @@ struct OptInput {
   /// Throws what reading the file throws; `file.format` for an ending that is not read here.
   init(file: String, isSplit: Bool) throws(DiagnosticError) {
     guard file != "-" else {
-      let bytes = [UInt8](FileHandle.standardInput.readDataToEndOfFile())
-      pieces = Self.split(SourceText(name: "<stdin>", bytes: bytes), isSplit, folder: "")
+      pieces = Self.split(SourceText(name: "<stdin>", bytes: try Self.standardInput()), isSplit, folder: "")
       return
     }
     switch try ModelFile(path: file) {
     case .ir: pieces = Self.split(try ModelFile.text(path: file), isSplit, folder: file)
     case .apus, .onnx: pieces = [.graph(path: file)]
+    }
+  }
+
+  /// Throws `file.unreadable`, and `parse.size` as soon as there is more than a parser takes.
+  private static func standardInput() throws(DiagnosticError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = read(STDIN_FILENO, &chunk, chunk.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        throw DiagnosticError(
+          id: "file.unreadable", "it cannot be read: \(String(cString: strerror(errno)))", at: .file("<stdin>"))
+      }
+      if count == 0 { return bytes }
+      bytes += chunk[..<count]
+      if bytes.count > ModelFile.maximumLength {
+        throw DiagnosticError(id: "parse.size", "the text is longer than 1 GiB", at: .file("<stdin>"))
+      }
     }
   }
 

@@ -39,7 +39,7 @@ struct OutputOptions: ParsableArguments {
     }
   }
 
-  /// Throws what the writers of the files throw.
+  /// Throws `output.name` for an output that a folder cannot hold, and what the writers of the files throw.
   func write(_ results: [(name: String, tensor: Tensor)]) throws {
     for entry in output {
       guard let result = results.first(where: { $0.name == entry.name }) else { continue }
@@ -48,12 +48,21 @@ struct OutputOptions: ParsableArguments {
     guard let outputs else { return }
     let isFile = outputs.hasSuffix(".npz") || outputs.hasSuffix(".safetensors") || outputs.hasSuffix(".npy")
     if isFile { return try TensorFile.write(results, path: outputs) }
+    let unfit = results.map(\.name).filter { !TensorFolder.canHold($0) }
+    guard unfit.isEmpty else {
+      throw DiagnosticError(
+        unfit.map {
+          Diagnostic(
+            id: "output.name", "no file in a folder can be called like the output '\($0)'", at: .file(outputs),
+            hint: "write a .npz or .safetensors")
+        })
+    }
     do {
       try FileManager.default.createDirectory(atPath: outputs, withIntermediateDirectories: true)
     } catch {
       throw DiagnosticError(id: "file.unwritable", "this folder cannot be made", at: .file(outputs))
     }
-    for result in results { try TensorFile.write([result], path: outputs + "/\(result.name).npy") }
+    for result in results { try TensorFile.write([result], path: TensorFolder.file(result.name, in: outputs)) }
   }
 
   /// What differs from `--expect`. Throws what the readers of the files throw.

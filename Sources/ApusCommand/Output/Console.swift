@@ -6,8 +6,10 @@ enum Console {
   static let isTerminal = isatty(STDERR_FILENO) == 1
   private static let isColored = isTerminal && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
 
+  /// Nobody can be told when this fails, so nothing is said of it.
   static func note(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
+    Output.drain()  // what was said before stands above
+    _ = FileWriting.write(Array((text + "\n").utf8), to: STDERR_FILENO)
   }
 
   static func show(_ diagnostic: Diagnostic) { note(diagnostic.rendered(color: isColored)) }

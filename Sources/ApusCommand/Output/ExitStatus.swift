@@ -17,16 +17,18 @@ enum ExitStatus: Int32 {
     let status = status(of: error)
     if let error = error as? DiagnosticError {
       for diagnostic in error.diagnostics { Console.show(diagnostic) }
+      if status == .internalError { CrashReport.keep() }
     } else if error is CancellationError {
       Console.note("cancelled")
     } else if error is CommandFailure {
       return status
     } else if status == .done {
-      print(ApusCommand.fullMessage(for: error))
+      Output.print(ApusCommand.fullMessage(for: error))
     } else if status == .badCommandLine {
       Console.note(ApusCommand.fullMessage(for: error))
     } else {
-      Console.note("error[internal]: \(error)")
+      Console.note("\(error)")
+      CrashReport.keep()
     }
     return status
   }

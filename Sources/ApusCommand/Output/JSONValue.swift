@@ -22,6 +22,11 @@ enum JSONValue {
     }
   }
 
+  /// For people: without the quotes.
+  var plainText: String {
+    if case .string(let value) = self { value } else { text }
+  }
+
   private static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
@@ -42,5 +47,5 @@ enum JSONValue {
 
 /// One object on stdout, with the version of its form.
 func printJSON(_ members: [(String, JSONValue)]) {
-  print(JSONValue.object([("schema_version", .int(1))] + members).text)
+  Output.print(JSONValue.object([("schema_version", .int(1))] + members).text)
 }

@@ -64,7 +64,7 @@ struct BenchCommand: ParsableCommand {
     if json {
       printJSON(members + [("machine", .object(MachineFacts.members(options.machine)))])
     } else {
-      for (name, value) in members { print("\(name): \(value.text)") }
+      for (name, value) in members + MachineFacts.members(options.machine) { Output.print("\(name): \(value.plainText)") }
     }
   }
 
@@ -101,6 +101,11 @@ struct BenchCommand: ParsableCommand {
     let work = try WorkEstimate(runnable.compiled?.host ?? function, inputs: tensors)
     members.append(("gflop_per_s", .number((work.operations / max(median.seconds, 1e-12) * 1e-9).rounded(to: 3))))
     members.append(("gb_per_s", .number((work.bytes / max(median.seconds, 1e-12) * 1e-9).rounded(to: 3))))
+    let roofline = try Roofline(for: work, on: options.machine, threads: options.threadCount)
+    members.append(("peak_gflop_per_s", .number((roofline.operationsPerSecond * 1e-9).rounded(to: 2))))
+    members.append(("peak_gb_per_s", .number((roofline.bytesPerSecond * 1e-9).rounded(to: 2))))
+    let share = roofline.seconds(for: work) / max(median.seconds, 1e-12)
+    members.append(("roofline_share", .number(share.rounded(to: 4))))
     return members
   }
 

@@ -15,7 +15,13 @@ struct CheckCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let report = try report()
+    let report: ModelReport
+    do {
+      report = try self.report()
+    } catch let error as DiagnosticError {
+      if json { printJSON([("model", .string(model.model)), ("problems", Self.list(error.diagnostics))]) }
+      throw error
+    }
     if json { printJSON(members(of: report)) } else { show(report) }
     for problem in report.problems { Console.show(problem) }
     let status = ExitStatus.status(of: report.problems)
@@ -29,31 +35,46 @@ struct CheckCommand: ParsableCommand {
   }
 
   private func show(_ report: ModelReport) {
-    for input in report.function.inputSignatures { print("input \(input.name): \(input.typeText)") }
-    for output in report.function.outputSignatures { print("output \(output.name): \(output.typeText)") }
+    for input in report.function.inputSignatures { Output.print("input \(input.name): \(input.typeText)") }
+    for output in report.function.outputSignatures { Output.print("output \(output.name): \(output.typeText)") }
     guard let memory = report.memory else { return }
-    print("kernels: \(report.kernels)")
-    print("constants: \(memory.constants) bytes")
+    Output.print("kernels: \(report.kernels)")
+    Output.print("constants: \(memory.constants) bytes")
     let assumed = memory.assumed.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
     let condition = assumed.isEmpty ? "" : " (unbounded sizes taken as \(assumed))"
-    print("peak memory: \(memory.total) bytes\(condition)")
+    Output.print("peak memory: \(memory.total) bytes\(condition)")
   }
 
   private func members(of report: ModelReport) -> [(String, JSONValue)] {
     func list(_ signatures: [TensorSignature]) -> JSONValue {
       .list(signatures.map { .object([("name", .string($0.name)), ("type", .string($0.typeText))]) })
     }
-    let problems = report.problems.map { problem in
-      JSONValue.object([
-        ("severity", .string(problem.severity.rawValue)), ("id", .string(problem.id)),
-        ("message", .string(problem.message)),
-      ])
-    }
     return [
       ("model", .string(model.model)), ("function", .string(report.function.name)),
       ("inputs", list(report.function.inputSignatures)), ("outputs", list(report.function.outputSignatures)),
       ("kernels", .int(report.kernels)), ("constant_bytes", report.memory.map { .int($0.constants) } ?? .null),
-      ("peak_bytes", report.memory.map { .int($0.total) } ?? .null), ("problems", .list(problems)),
+      ("peak_bytes", report.memory.map { .int($0.total) } ?? .null), ("problems", Self.list(report.problems)),
     ]
+  }
+
+  /// Each with the place that its text starts with, where it has one.
+  private static func list(_ problems: [Diagnostic]) -> JSONValue {
+    .list(
+      problems.map { problem in
+        var members: [(String, JSONValue)] = [
+          ("severity", .string(problem.severity.rawValue)), ("id", .string(problem.id)),
+          ("message", .string(problem.message)),
+        ]
+        switch problem.place {
+        case .text(let source, let range):
+          let at = source.position(of: range.lowerBound)
+          members += [("file", .string(source.name)), ("line", .int(at.line)), ("column", .int(at.column))]
+        case .line(let file, let line, let column):
+          members += [("file", .string(file)), ("line", .int(line)), ("column", .int(column))]
+        case .file(let file), .node(let file, _): members.append(("file", .string(file)))
+        case .none, .swift: break
+        }
+        return .object(members)
+      })
   }
 }

@@ -20,9 +20,7 @@ struct DoctorCommand: ParsableCommand {
     if json {
       printJSON(lines)
     } else {
-      for (name, value) in lines {
-        if case .string(let text) = value { print("\(name): \(text)") } else { print("\(name): \(value.text)") }
-      }
+      for (name, value) in lines { Output.print("\(name): \(value.plainText)") }
     }
     if outcome != nil { throw CommandFailure(status: .failed) }
   }

@@ -1,3 +1,4 @@
+import ApusSupport
 import ArgumentParser
 import Foundation
 
@@ -9,9 +10,11 @@ struct ListKnobsCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let knobs = try Knobs(ProcessInfo.processInfo.environment).list()
+    var diagnostics = Diagnostics()
+    let knobs = try Knobs(ProcessInfo.processInfo.environment).list(&diagnostics)
+    for diagnostic in diagnostics.list { Console.show(diagnostic) }
     guard json else {
-      for knob in knobs { print("\(knob.name)\t\(knob.value)\t\(knob.source)\t\(knob.summary)") }
+      for knob in knobs { Output.print("\(knob.name)\t\(knob.value)\t\(knob.source)\t\(knob.summary)") }
       return
     }
     printJSON([

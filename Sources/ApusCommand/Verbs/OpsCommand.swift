@@ -12,20 +12,20 @@ struct OpsCommand: ParsableCommand {
   func run() throws {
     guard let name else {
       for (group, ops) in Dictionary(grouping: OpInfo.all, by: \.group).sorted(by: { $0.key < $1.key }) {
-        print("\(group):")
-        for op in ops { print("  \(op.signature)") }
+        Output.print("\(group):")
+        for op in ops { Output.print("  \(op.signature)") }
       }
       return
     }
     guard let op = OpCode(name: name)?.info else {
       throw DiagnosticError(id: "op.unknown", "there is no op '\(name)'", hint: "`apus ops` lists them")
     }
-    print(op.signature)
-    print("")
-    for line in op.summary.split(separator: "\n", omittingEmptySubsequences: false) { print("  \(line)") }
-    print("\n  phases: \(Phase.allCases.filter(op.phases.contains).map(\.rawValue).joined(separator: ", "))")
-    for constraint in op.constraints { print("  \(op.name).\(constraint.id): \(constraint.text)") }
-    if let body = op.body { print("\n  body:\n    \(body.replacing("\n", with: "\n    "))") }
-    for example in op.examples { print("\n  \(example)") }
+    Output.print(op.signature)
+    Output.print("")
+    for line in op.summary.split(separator: "\n", omittingEmptySubsequences: false) { Output.print("  \(line)") }
+    Output.print("\n  phases: \(Phase.allCases.filter(op.phases.contains).map(\.rawValue).joined(separator: ", "))")
+    for constraint in op.constraints { Output.print("  \(op.name).\(constraint.id): \(constraint.text)") }
+    if let body = op.body { Output.print("\n  body:\n    \(body.replacing("\n", with: "\n    "))") }
+    for example in op.examples { Output.print("\n  \(example)") }
   }
 }

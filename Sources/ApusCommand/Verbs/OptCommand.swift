@@ -84,7 +84,7 @@ struct OptCommand: ParsableCommand {
   /// Constants that are too large for a text lie in a file beside it, if the text is written to one.
   private func text(of module: Module, number: Int) throws -> String {
     if emit == .mlir { return module.mlir() }
-    guard let output, output != "-" else { return module.text() }
+    guard let output, output != "-", TextFile.isReplaced(output) else { return module.text() }
     let path = URL(fileURLWithPath: output + (number == 0 ? ".bin" : ".\(number).bin"))
     let document = module.document(TextOptions(constantsFile: path.lastPathComponent))
     if !document.blocks.isEmpty { try ConstantsFile.write(document.blocks, path: path.path) }
@@ -92,12 +92,8 @@ struct OptCommand: ParsableCommand {
   }
 
   private func write(_ text: String) throws {
-    guard let output, output != "-" else { return print(text, terminator: "") }
-    do {
-      try text.write(toFile: output, atomically: true, encoding: .utf8)
-    } catch {
-      throw DiagnosticError(id: "file.unwritable", "this file cannot be written", at: .file(output))
-    }
+    guard let output, output != "-" else { return Output.print(text, terminator: "") }
+    try TextFile.write(text, path: output)
   }
 }
 

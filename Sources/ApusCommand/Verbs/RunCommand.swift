@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
     if json {
       printJSON(members(of: outcome))
     } else {
-      for line in Self.lines(of: outcome) { print(line) }
+      for line in Self.lines(of: outcome) { Output.print(line) }
     }
     for mismatch in outcome.mismatches { Console.show(mismatch) }
     if !outcome.mismatches.isEmpty { throw CommandFailure(status: .failed) }

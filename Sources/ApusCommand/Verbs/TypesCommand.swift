@@ -29,7 +29,7 @@ struct TypesCommand: ParsableCommand {
   private func show(_ name: String, _ type: TensorType, _ shown: inout Set<String>) {
     guard shown.insert(name).inserted else { return }
     let dims = type.dims.map { dim in dim.constantValue.map(String.init) ?? "?" }
-    print("\(name)\t\(type.element.protobufName)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
+    Output.print("\(name)\t\(type.element.protobufName)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
   }
 }
 
