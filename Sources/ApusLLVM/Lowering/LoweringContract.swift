@@ -21,6 +21,20 @@ extension FunctionLowering {
     }
   }
 
+  /// Whether an operand of `contract`, the right one, holds whole blocks of columns: an axis whose size, with the padding of
+  /// its layout, is a multiple of them, walked from a multiple on.
+  func isPadded(_ operands: [ValueID], _ type: TensorType, _ axis: Int, to columns: Int) -> Bool {
+    let first = 6 + self.type(operands[0]).rank
+    guard isMultiple(operands[first + axis], of: columns) else { return false }
+    guard let layout = type.layout else {
+      return type.dims[axis].constantValue.map { $0 % columns == 0 } ?? false
+    }
+    return layout.entries.contains { entry in
+      guard entry.axis == axis, case .inner(let block) = entry.part else { return false }
+      return block % columns == 0
+    }
+  }
+
   /// Elements from one index of an axis to the next, within a block of a blocked axis.
   func axisStride(of buffer: Buffer, _ axis: Int) -> CodeValue {
     guard let layout = buffer.type.layout else { return buffer.strides[axis] }
@@ -49,8 +63,9 @@ private struct Contraction {
   private let block: RegisterBlock
   private let accumulator: ElementType
   private let accumulates: Bool
+  /// Whether every block of the right operand can be read whole.
+  private let isRightPadded: Bool
   private let epilogue: BlockID?
-  private let isEpilogueLong: Bool
 
   /// A buffer, the index that the op starts from, and the strides of the two axes that it walks.
   private struct Part {
@@ -61,10 +76,6 @@ private struct Contraction {
   }
 
   private var e: Emitter { code.e }
-
-  /// Ops of an epilogue that may be repeated for each vector of sums in each variant of the kernel: loads of a bias and
-  /// of a row's scale, an addition, a product, a maximum, and the constants among them.
-  private static let shortEpilogue = 8
 
   init(_ code: FunctionLowering, _ op: OpID) {
     self.code = code
@@ -91,7 +102,6 @@ private struct Contraction {
     let region = function.region(0, of: op)
     let parameters = function.parameters(of: region)
     epilogue = parameters.isEmpty ? nil : region
-    isEpilogueLong = epilogue.map { function.ops(in: $0).count > Self.shortEpilogue } ?? false
     let outType = out.buffer.type.element
     accumulator = epilogue.map { _ in code.type(parameters[2]).element } ?? outType.accumulator
     let size = function.ints("block", of: op) ?? [1, 1]
@@ -100,6 +110,7 @@ private struct Contraction {
     while size[1] % lanes != 0 { lanes /= 2 }
     block = RegisterBlock(
       rows: size[0], vectors: size[1] / lanes, lanes: lanes, unroll: function.int("unroll", of: op) ?? 1)
+    isRightPadded = code.isPadded(function.operands(of: op), rhs.buffer.type, rhs.axes[1], to: block.columns)
     isOneBlock = (
       (code.upperBound(operands[4]) ?? .max) <= block.rows, (code.upperBound(operands[5]) ?? .max) <= block.columns
     )
@@ -107,146 +118,118 @@ private struct Contraction {
 
   /// Loops over the blocks; rows inside, so that the right operand's panel stays in the cache.
   func emit() {
-    let zero = e.index(0)
-    if isOneBlock.columns {
-      emitRows(column: zero, columns: columns)
-    } else {
-      e.forLoop(zero, columns, step: block.columns) { column in
-        emitRows(column: column, columns: e.minimum(e.sub(columns, column), e.index(block.columns)))
+    blocks(of: columns, block.columns, isOne: isOneBlock.columns) { column, width in
+      blocks(of: rows, block.rows, isOne: isOneBlock.rows) { row, height in
+        emitBlock(Block(row: row, column: column, rows: height, columns: width))
       }
     }
   }
 
-  private func emitRows(column: CodeValue, columns: CodeValue) {
-    if isOneBlock.rows {
-      emitBlock(Block(row: e.index(0), column: column, rows: rows, columns: columns))
-    } else {
-      e.forLoop(e.index(0), rows, step: block.rows) { row in
-        let count = e.minimum(e.sub(rows, row), e.index(block.rows))
-        emitBlock(Block(row: row, column: column, rows: count, columns: columns))
-      }
+  private func blocks(of size: CodeValue, _ step: Int, isOne: Bool, _ body: (_ start: CodeValue, _ size: CodeValue) -> Void) {
+    if isOne { return body(e.index(0), size) }
+    let isEven = e.knownInteger(size).map { $0 % step == 0 } ?? false
+    e.forLoop(e.index(0), size, step: step) { start in
+      body(start, isEven ? e.index(step) : e.minimum(e.sub(size, start), e.index(step)))
     }
   }
 
   /// Where a block starts, counted from the op's start, and how much of it exists.
   private struct Block {
-    var row: CodeValue
+    let row: CodeValue
     let column: CodeValue
     let rows: CodeValue
     let columns: CodeValue
   }
 
-  /// A block's sums, then its epilogue: at once for each vector of sums, or, where that would repeat much code in
-  /// each variant of the kernel, from a copy of the sums on the stack.
+  /// A whole block without an epilogue is summed where it belongs, every other one on the stack.
   private func emitBlock(_ place: Block) {
-    guard isEpilogueLong else { return emitVariants(place, parked: nil) }
-    let sums = e.stackSlot(sumType, count: block.rows * block.vectors, alignment: 64)
-    emitVariants(place, parked: sums)
-    e.ifElse(e.compare(place.columns, .equal, e.index(block.columns))) {
-      emitEpilogues(place, sums, isWide: true)
-      return []
+    let base = start(out, [place.row, place.column])
+    guard isPlain, epilogue == nil else { return emitParked(place, base) }
+    let whole = (base, out.strides[0])
+    when(isWhole(place)) {
+      callTile(place, initial: accumulates ? whole : nil, out: whole)
     } else: {
-      emitEpilogues(place, sums, isWide: false)
-      return []
+      emitParked(place, base)
     }
   }
 
-  /// Finishes the sums of a block, row by row.
-  private func emitEpilogues(_ place: Block, _ sums: CodeValue, isWide: Bool) {
-    let base = start(out, [place.row, place.column])
-    e.forLoop(e.index(0), place.rows) { row in
-      for vector in 0..<block.vectors {
-        let column = vector * block.lanes
-        let mask = isWide ? nil : e.tailMask(e.sub(place.columns, e.index(column)), lanes: block.lanes)
-        let cell = Cell(row: row, column: column, mask: mask)
-        let at = e.add(e.mul(row, e.index(block.vectors)), e.index(vector))
-        store(finish(e.load(sumType, e.offset(sums, sumType, by: at)), cell, place), base, cell)
+  /// Whether a whole block can be read and written in the output as sums are.
+  private var isPlain: Bool {
+    out.buffer.type.element == accumulator && accumulator != .bool && out.strides[1] == e.index(1)
+  }
+
+  private func isWhole(_ place: Block) -> CodeValue { e.and(isTall(place), isWide(place)) }
+  private func isTall(_ place: Block) -> CodeValue { e.compare(place.rows, .equal, e.index(block.rows)) }
+  private func isWide(_ place: Block) -> CodeValue { e.compare(place.columns, .equal, e.index(block.columns)) }
+
+  /// A branch that is not there where the condition is known.
+  private func when(_ condition: CodeValue, then: () -> Void, else otherwise: () -> Void) {
+    switch e.knownInteger(condition) {
+    case 0?: otherwise()
+    case .some: then()
+    case nil:
+      e.ifElse(condition) {
+        then()
+        return []
+      } else: {
+        otherwise()
+        return []
       }
     }
+  }
+
+  /// Sums a block on the stack, and finishes what exists of it from there.
+  private func emitParked(_ place: Block, _ base: CodeValue) {
+    let sums = e.stackSlot(sumType, count: block.rows * block.vectors, alignment: 64)
+    let parked = (sums, e.index(block.columns))
+    if accumulates {
+      when(isWide(place)) {
+        forEachVector(place, isWide: true) { e.store(load(base, $0), address(sums, $0)) }
+      } else: {
+        forEachVector(place, isWide: false) { e.store(load(base, $0), address(sums, $0)) }
+      }
+    }
+    callTile(place, initial: accumulates ? parked : nil, out: parked)
+    func finish(isWide: Bool) {
+      forEachVector(place, isWide: isWide) { store(self.finish(e.load(sumType, address(sums, $0)), $0, place), base, $0) }
+    }
+    when(isWide(place)) { finish(isWide: true) } else: { finish(isWide: false) }
+  }
+
+  /// Columns outside, so that what an epilogue reads for a column is read once for all rows.
+  private func forEachVector(_ place: Block, isWide: Bool, _ body: (Cell) -> Void) {
+    e.forLoop(e.index(0), e.index(block.columns), step: block.lanes) { column in
+      let mask = isWide ? nil : e.tailMask(e.sub(place.columns, column), lanes: block.lanes)
+      e.forLoop(e.index(0), place.rows) { row in body(Cell(row: row, column: column, mask: mask)) }
+    }
+  }
+
+  /// Where a vector of sums waits.
+  private func address(_ sums: CodeValue, _ cell: Cell) -> CodeValue {
+    let element = sumType.scalar
+    return e.offset(e.offset(sums, element, by: e.mul(cell.row, e.index(block.columns))), element, by: cell.column)
   }
 
   private var sumType: CodeType { e.registerType(accumulator).vector(block.lanes) }
 
-  /// One variant for whole blocks, and some of any width for what is left.
-  private func emitVariants(_ place: Block, parked: CodeValue?) {
-    let isWide = e.compare(place.columns, .equal, e.index(block.columns))
-    if let rows = e.knownInteger(place.rows) {
-      if e.knownInteger(place.columns) == block.columns { return emitTile(place, parked, rows: rows, isWhole: true) }
-      if e.knownInteger(place.columns) != nil { return emitTile(place, parked, rows: rows, isWhole: false) }
-      e.ifElse(isWide) {
-        emitTile(place, parked, rows: rows, isWhole: true)
-        return []
-      } else: {
-        emitTile(place, parked, rows: rows, isWhole: false)
-        return []
-      }
-      return
-    }
-    let isWhole = e.and(e.compare(place.rows, .equal, e.index(block.rows)), isWide)
-    e.ifElse(isWhole) {
-      emitTile(place, parked, rows: block.rows, isWhole: true)
-      return []
-    } else: {
-      emitEdge(place, parked)
-      return []
-    }
+  private func callTile(
+    _ place: Block, initial: (CodeValue, CodeValue)?, out: (CodeValue, CodeValue)
+  ) {
+    let tile = ContractionTile(
+      block: block, accumulator: accumulator, left: lhs.buffer.type.element, right: rhs.buffer.type.element,
+      leftDepthStride: e.knownInteger(lhs.strides[1]) == 1 ? 1 : nil,
+      rightDepthStride: e.knownInteger(rhs.strides[0]) == block.columns ? block.columns : nil,
+      isRightContiguous: rhs.strides[1] == e.index(1), isMasked: !isRightPadded && !isEven(place.columns))
+    tile.call(
+      ContractionTile.Arguments(
+        left: start(lhs, [place.row, nil]), leftStrides: (lhs.strides[0], lhs.strides[1]),
+        right: start(rhs, [nil, place.column]), rightStrides: (rhs.strides[0], rhs.strides[1]), depth: depth,
+        rows: place.rows, columns: place.columns, initial: initial.map { (pointer: $0.0, rowStride: $0.1) },
+        out: (pointer: out.0, rowStride: out.1)),
+      from: code)
   }
 
-  /// A block that lacks columns or rows. Missing rows are made up of powers of two, so that few variants do.
-  private func emitEdge(_ place: Block, _ parked: CodeValue?) {
-    guard e.knownInteger(place.columns) != block.columns else { return emitPieces(place, parked) }
-    e.ifElse(e.compare(place.rows, .equal, e.index(block.rows))) {
-      emitTile(place, parked, rows: block.rows, isWhole: false)
-      return []
-    } else: {
-      emitPieces(place, parked)
-      return []
-    }
-  }
-
-  private func emitPieces(_ place: Block, _ parked: CodeValue?) {
-    var done = e.index(0)
-    var height = 1
-    while height * 2 < block.rows { height *= 2 }
-    while height > 0, block.rows > 1 {
-      let piece = e.and(place.rows, e.index(height))
-      e.ifThen(e.compare(piece, .notEqual, e.index(0))) {
-        var place = place
-        place.row = e.add(place.row, done)
-        let parked = parked.map { e.offset($0, sumType, by: e.mul(done, e.index(block.vectors))) }
-        emitTile(place, parked, rows: height, isWhole: false)
-      }
-      done = e.add(done, piece)
-      height /= 2
-    }
-  }
-
-  private func emitTile(_ place: Block, _ parked: CodeValue?, rows: Int, isWhole: Bool) {
-    let a = start(lhs, [place.row, nil])
-    let b = start(rhs, [nil, place.column])
-    let c = start(out, [place.row, place.column])
-    var shape = block
-    // The rare edges need not be fast, and unrolling them costs compile time.
-    if !isWhole { shape.unroll = 1 }
-    var kernel = MicroKernel(
-      shape, rows: rows, a: .general(step: lhs.strides[0], depth: lhs.strides[1]),
-      b: .general(step: rhs.strides[1], depth: rhs.strides[0]))
-    kernel.widenA = widening(lhs.buffer.type.element)
-    kernel.widenB = widening(rhs.buffer.type.element)
-    if !isWhole { kernel.columns = e.knownInteger(place.columns).map { .exactly($0) } ?? .count(place.columns) }
-    let initial: ((MicroKernel.Cell) -> CodeValue)? = accumulates ? { load(c, Cell(e, $0)) } : nil
-    kernel.emit(
-      into: e, element: e.registerType(accumulator), a: a, b: b, depth: depth, initial: initial
-    ) { cell, sum in
-      if let parked {
-        let at = cell.row * block.vectors + cell.column / block.lanes
-        e.store(sum, e.offset(parked, sumType, by: at))
-      } else {
-        let cell = Cell(e, cell)
-        store(finish(sum, cell, place), c, cell)
-      }
-    }
-  }
+  private func isEven(_ columns: CodeValue) -> Bool { e.knownInteger(columns) == block.columns }
 }
 
 /// One vector of a block.
@@ -254,19 +237,9 @@ private struct Cell {
   /// Counted from the block's first row.
   let row: CodeValue
   /// Of the first lane, from the block's first column.
-  let column: Int
+  let column: CodeValue
   /// Which lanes exist; nil for all of them.
   let mask: CodeValue?
-
-  init(row: CodeValue, column: Int, mask: CodeValue?) {
-    self.row = row
-    self.column = column
-    self.mask = mask
-  }
-
-  init(_ e: Emitter, _ cell: MicroKernel.Cell) {
-    self.init(row: e.index(cell.row), column: cell.column, mask: cell.mask)
-  }
 }
 
 extension Contraction {
@@ -276,13 +249,6 @@ extension Contraction {
       if let offset { indices[axis] = e.add(indices[axis], offset) }
     }
     return code.address(part.buffer, indices)
-  }
-
-  private func widening(_ element: ElementType) -> MicroKernel.Widening? {
-    if element == accumulator { return nil }
-    return MicroKernel.Widening(from: e.types.storage(element)) {
-      e.convertRegister(code.fromMemory($0, element), from: element, to: accumulator)
-    }
   }
 
   /// Runs the epilogue on a vector of sums, and gives what is stored.
@@ -296,7 +262,7 @@ extension Contraction {
     defer { code.edge = outer }
     code.bindParameters(
       of: epilogue,
-      [e.add(place.row, cell.row), e.add(place.column, e.index(cell.column)), sum])
+      [e.add(place.row, cell.row), e.add(place.column, cell.column), sum])
     let result = code.lower(epilogue)[0]
     return code.toMemory(result, outType)
   }
@@ -334,7 +300,7 @@ extension Contraction {
   private func pointer(_ base: CodeValue, _ cell: Cell) -> CodeValue {
     let type = e.types.storage(out.buffer.type.element)
     let row = e.offset(base, type, by: e.mul(out.strides[0], cell.row))
-    return e.offset(row, type, by: e.mul(out.strides[1], e.index(cell.column)))
+    return e.offset(row, type, by: e.mul(out.strides[1], cell.column))
   }
 
   /// The address of one lane, or of memory that nobody reads where the lane does not exist.

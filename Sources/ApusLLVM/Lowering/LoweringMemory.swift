@@ -202,7 +202,7 @@ extension FunctionLowering {
   }
 
   /// Whether an index is surely a multiple of a number.
-  private func isMultiple(_ value: ValueID, of divisor: Int) -> Bool {
+  func isMultiple(_ value: ValueID, of divisor: Int) -> Bool {
     if let known = constantIndex(value) { return known % divisor == 0 }
     if let (block, index) = function.parameterOrigin(of: value) {
       guard index == 0, let loop = function.owner(of: block), function.opcode(of: loop) == .for else { return false }

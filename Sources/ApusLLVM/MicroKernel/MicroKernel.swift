@@ -14,6 +14,8 @@ struct MicroKernel {
     case strided(CodeValue)
     /// At i · step + k · depth.
     case general(step: CodeValue, depth: CodeValue)
+    /// At k · depth from a pointer of each row's own; of the left operand only.
+    case rows([CodeValue], depth: CodeValue)
   }
 
   /// How an element of an operand becomes one of the sums' type: both types are the sums' own when nil.
@@ -128,9 +130,12 @@ extension MicroKernel {
       case .packed(let width): (e.index(1), e.index(width))
       case .strided(let stride): (stride, e.index(1))
       case .general(let step, let depth): (step, depth)
+      case .rows(_, let depth): (e.index(0), depth)
       }
+    var base = a
+    if case .rows(let rows, _) = self.a { base = rows[row] }
     let stored = widenA?.from ?? element
-    let loaded = e.load(stored, address(e, stored, a, step: step, lane: row, depth: depth, k, ahead))
+    let loaded = e.load(stored, address(e, stored, base, step: step, lane: row, depth: depth, k, ahead))
     return widenA?.convert(loaded) ?? loaded
   }
 
@@ -153,6 +158,7 @@ extension MicroKernel {
       loaded = contiguous(e, stored, b, column, depth: depth, k, ahead, mask)
     case .general(let step, let depth):
       loaded = scattered(e, stored, b, column, step: step, depth: depth, k, ahead)
+    case .rows: preconditionFailure("the right operand of a micro-kernel has one pointer")
     }
     return widenB?.convert(loaded) ?? loaded
   }
