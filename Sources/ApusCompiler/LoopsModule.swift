@@ -20,6 +20,7 @@ public struct LoopsModule: Sendable {
   public init(lowering host: Function, on machine: Machine) throws {
     var host = host
     chooseSchedules(in: &host, on: machine)
+    packConstants(in: &host)
     var kernels: [Function] = []
     var names: [String: String] = [:]
     let bufferized = try bufferize(host) { kernel in

@@ -32,18 +32,62 @@ struct MatrixPlace {
   var axes: [Int]
 }
 
+/// Where a block of the depth stands among the others.
+enum DepthStep {
+  case only
+  /// One of several: conditions, as registers, that it is the first and that it is the last. It may be both where the depth is
+  /// not known.
+  case several(isFirst: ValueID, isLast: ValueID, mayBeOne: Bool)
+}
+
 extension KernelLowering {
   /// The buffer of a value that is one of the kernel's operands as it is.
   func operandBuffer(_ value: ValueID) -> ValueID? {
     host.definingOp(of: value) == nil ? emitter.buffers[value] : nil
   }
 
-  /// Emits the micro-kernel. `positions` maps the row and the vector of columns that it finishes to
-  /// the positions of the result; `nil` leaves out the epilogue, for sums that are not complete.
+  /// Emits the micro-kernel for a block of the depth: from zero in the first one, from the sums in the output in all others,
+  /// finished in the last one. `positions` maps the row and the vector of columns that it finishes to the positions of the
+  /// result; `nil` leaves out the epilogue.
   mutating func contract(
     _ site: ContractionSite, _ lhs: MatrixPlace, _ rhs: MatrixPlace, _ out: MatrixPlace, depth: ValueID,
-    rows: ValueID, columns: ValueID, accumulate: Bool,
-    positions: ((inout KernelLowering, _ row: ValueID, _ column: ValueID) -> [Position])?
+    rows: ValueID, columns: ValueID, _ step: DepthStep, positions: ResultPositions?
+  ) throws {
+    // Sums that are the result need no epilogue.
+    let positions = results[0] == site.result && outputHoldsSums(site) ? nil : positions
+    func emit(_ lowering: inout KernelLowering, isFirst: Bool, isLast: Bool) throws {
+      try lowering.contract(
+        site, lhs, rhs, out, depth: depth, rows: rows, columns: columns, accumulate: !isFirst,
+        positions: isLast ? positions : nil)
+    }
+    switch step {
+    case .only: try emit(&self, isFirst: true, isLast: true)
+    case .several(let isFirst, let isLast, let mayBeOne):
+      if positions == nil { return try branch(isFirst) { try emit(&$0, isFirst: $1, isLast: false) } }
+      try branch(isLast) { lowering, last in
+        if last, !mayBeOne { return try emit(&lowering, isFirst: false, isLast: true) }
+        try lowering.branch(isFirst) { try emit(&$0, isFirst: $1, isLast: last) }
+      }
+    }
+  }
+
+  typealias ResultPositions = (inout KernelLowering, _ row: ValueID, _ column: ValueID) -> [Position]
+
+  /// Runs `body` for each value of a condition.
+  private mutating func branch(_ condition: ValueID, _ body: (inout KernelLowering, Bool) throws -> Void) rethrows {
+    let op = emitter.builder.emit(.if, [condition], [])
+    for (index, value) in [true, false].enumerated() {
+      let scope = emitter.openScope()
+      let outer = emitter.builder.enter(region: index, of: op)
+      try body(&self, value)
+      emitter.builder.leave(to: outer, yielding: [])
+      emitter.close(scope)
+    }
+  }
+
+  private mutating func contract(
+    _ site: ContractionSite, _ lhs: MatrixPlace, _ rhs: MatrixPlace, _ out: MatrixPlace, depth: ValueID,
+    rows: ValueID, columns: ValueID, accumulate: Bool, positions: ResultPositions?
   ) throws {
     var attributes = [
       NamedAttribute("lhs_axes", .ints(lhs.axes)), NamedAttribute("rhs_axes", .ints(rhs.axes)),
@@ -109,30 +153,34 @@ extension KernelLowering {
     return emitter.builder.minimum(rest, emitter.builder.index(limit))
   }
 
-  /// Runs `body` for each block of the depth, telling whether it is the first and the last.
+  /// Runs `body` for each block of the depth; once for a depth of zero.
   mutating func depthBlocks(
     _ depth: Dim, _ site: ContractionSite,
-    _ body: (inout KernelLowering, _ start: ValueID, _ size: ValueID, _ isFirst: Bool, _ isLast: Bool) throws -> Void
+    _ body: (inout KernelLowering, _ start: ValueID, _ size: ValueID, DepthStep) throws -> Void
   ) throws {
-    if depthBound(depth) == nil {
-      // Sums wait in cleared memory and are finished afterwards, so every block is like the others.
-      let (block, size) = (runtimeDepthBlock, emitter.size(depth))
-      try loop(emitter.builder.index(0), size, step: block) { lowering, start, _ in
-        try body(&lowering, start, lowering.part(of: size, from: start, atMost: block), false, false)
-        return []
-      }
-      return
-    }
-    guard let block = depthBlock(depth, site), let size = depth.constantValue else {
-      return try body(&self, emitter.builder.index(0), emitter.size(depth), true, true)
-    }
-    let last = (size - 1) / block * block
-    try body(&self, emitter.builder.index(0), emitter.builder.index(block), true, false)
-    try loop(emitter.builder.index(block), emitter.builder.index(last), step: block) { lowering, start, _ in
-      try body(&lowering, start, lowering.emitter.builder.index(block), false, false)
+    let isWhole = depthBound(depth) != nil
+    try blocks(of: depth, by: depthBlock(depth, site) ?? (isWhole ? nil : runtimeDepthBlock), body)
+  }
+
+  /// Runs `body` for each block of a size, all of it at once where `block` is nil; once for a size of zero.
+  mutating func blocks(
+    of depth: Dim, by block: Int?,
+    _ body: (inout KernelLowering, _ start: ValueID, _ size: ValueID, DepthStep) throws -> Void
+  ) throws {
+    let size = emitter.size(depth)
+    guard let block else { return try body(&self, emitter.builder.index(0), size, .only) }
+    let upper = depth.constantValue == nil ? emitter.builder.maximum(size, emitter.builder.index(1)) : size
+    try loop(emitter.builder.index(0), upper, step: block) { lowering, start, _ in
+      let isEven = depth.constantValue.map { $0 % block == 0 } ?? false
+      let count =
+        isEven ? lowering.emitter.builder.index(block) : lowering.part(of: size, from: start, atMost: block)
+      let end = lowering.emitter.builder.add(start, block)
+      let step = DepthStep.several(
+        isFirst: lowering.emitter.builder.compare(.equal, start, lowering.emitter.builder.index(0)),
+        isLast: lowering.emitter.builder.compare(.greaterEqual, end, size), mayBeOne: depth.constantValue == nil)
+      try body(&lowering, start, count, step)
       return []
     }
-    try body(&self, emitter.builder.index(last), emitter.builder.index(size - last), false, true)
   }
 
   /// Splits a task's number into one index for each count, the last fastest.
@@ -149,6 +197,8 @@ extension KernelLowering {
     }
     return indices.reversed()
   }
+
+  func roundedUp(_ size: Int, to multiple: Int) -> Int { (size + multiple - 1) / multiple * multiple }
 
   mutating func ceilDivide(_ a: ValueID, _ b: Int) -> ValueID {
     emitter.builder.divide(emitter.builder.add(a, b - 1), emitter.builder.index(b))

@@ -2,13 +2,13 @@ import ApusIR
 import ApusTensor
 
 /// The geometry of a convolution that is being lowered.
-private struct Convolution {
+struct Convolution {
   let site: ContractionSite
   let x: ValueID
   let w: ValueID
   /// Sizes of the input's and the output's spatial axes, and of the kernel's.
   let input: [Dim]
-  let output: [Dim]
+  var output: [Dim]
   let kernel: [Int]
   let strides: [Int]
   let dilations: [Int]
@@ -38,11 +38,15 @@ private struct Convolution {
   }
 
   var taps: Int { kernel.reduce(1, *) }
+  /// Whether each output reads the input at its own place only.
+  var isPointwise: Bool {
+    kernel.allSatisfy { $0 == 1 } && strides.allSatisfy { $0 == 1 } && pads.allSatisfy { $0 == 0 }
+  }
   var last: Int { kernel.count - 1 }
 }
 
 /// The lines of output that a task computes.
-private struct LineBlock {
+struct LineBlock {
   let batch: ValueID
   let group: ValueID
   /// The first line, counted over all spatial axes but the last, and how many.
@@ -51,25 +55,32 @@ private struct LineBlock {
   /// The first column of each line, and how many.
   let firstColumn: ValueID
   let columns: ValueID
+  /// How many lines and columns they are at most.
+  let mostLines: Int
+  let mostColumns: Int
 }
 
 extension KernelLowering {
   fileprivate var contractionOp: OpID { ContractionSite(self).op }
 
-  /// Lowers a convolution as a matrix product of the weights with patches of the input: tasks over
-  /// images, groups and blocks of output lines; in each, blocks of the depth (channels × taps), whose
-  /// patches are gathered into scratch memory, a row for each channel and tap.
+  /// Lowers a convolution as a matrix product of the weights with patches of the input: tasks over images, groups and blocks
+  /// of output lines; in each, blocks of the channels, whose patches are copied into scratch memory, a row for each channel
+  /// and tap, that stays in L2. Pointwise convolutions read their patches from the input itself.
   mutating func lowerConvolution() throws {
-    let conv = Convolution(self)
-    let lineCount = try Dim.product(conv.output.dropLast().map(emitter.local))
-    let width = conv.output[conv.last]
-    // Whole lines share a block where they are short and nothing in the epilogue tells lines apart.
+    var conv = Convolution(self)
+    // Whole lines share a block where nothing in the epilogue tells lines apart.
     let isFlat = epilogueIgnoresLines(conv)
-    let columnLimit = max(conv.site.columns, schedule.tiles[1] / conv.site.columns * conv.site.columns)
-    var (lineBlock, columnBlock) = (1, columnLimit)
+    let shape = emitter.dims(of: results[0]).map(emitter.local)
+    let spatial = try Dim.product(conv.output.map(emitter.local))
+    let input = try conv.isPointwise && isFlat ? flatInput(conv) : nil
+    if input != nil { conv.output = [try Dim.product(conv.output)] }
+    let lineCount = try Dim.product(conv.output.dropLast().map(emitter.local))
+    let width = conv.output[conv.output.count - 1]
+    let columnLimit = schedule.tiles.count > 1 ? max(conv.site.columns, schedule.tiles[1]) : conv.site.columns
+    var (lineBlock, columnBlock) = (1, roundedUp(columnLimit, to: conv.site.columns))
     if let width = width.constantValue, width > 0, width <= columnLimit {
       columnBlock = width
-      if isFlat { lineBlock = linesPerBlock(width, limit: columnLimit, vector: conv.site.columns) }
+      if isFlat, conv.kernel.count <= 2 { lineBlock = columnLimit / width }
     }
     let (lines, columns) = (emitter.builder.size(lineCount), emitter.size(width))
     let counts = [
@@ -78,8 +89,6 @@ extension KernelLowering {
     ]
     let tasks = counts.reduce(emitter.builder.index(1)) { emitter.builder.multiply($0, $1) }
     let kind: LoopBuilder.LoopKind = schedule.parallelAxis == nil ? .serial : .parallel(grain: schedule.grain)
-    let spatial = try Dim.product(conv.output.map(emitter.local))
-    let shape = emitter.dims(of: results[0]).map(emitter.local)
     outputs[0] = view(outputs[0], [shape[0], shape[1], spatial])
     let weights = try operandBuffer(conv.w).map { try flatWeights($0, conv) }
     try loop(emitter.builder.index(0), tasks, kind: kind) { lowering, task, _ in
@@ -89,16 +98,15 @@ extension KernelLowering {
       let block = LineBlock(
         batch: indices[0], group: indices[1], firstLine: firstLine,
         lines: lowering.part(of: lines, from: firstLine, atMost: lineBlock), firstColumn: firstColumn,
-        columns: lowering.part(of: columns, from: firstColumn, atMost: columnBlock))
-      try lowering.lineBlock(conv, block, weights, room: lineBlock * columnBlock, isFlat: isFlat)
+        columns: lowering.part(of: columns, from: firstColumn, atMost: columnBlock), mostLines: lineBlock,
+        mostColumns: columnBlock)
+      if conv.isDepthwise {
+        try lowering.depthwiseBlock(conv, block, isFlat: isFlat)
+      } else {
+        try lowering.lineBlock(conv, block, weights, input, isFlat: isFlat)
+      }
       return []
     }
-  }
-
-  /// As many lines as fill the limit, a number whose columns are whole vectors if there is one.
-  private func linesPerBlock(_ width: Int, limit: Int, vector: Int) -> Int {
-    let most = max(1, limit / width)
-    return (1...most).reversed().first { $0 * width % vector == 0 } ?? most
   }
 
   private mutating func flatWeights(_ buffer: ValueID, _ conv: Convolution) throws -> ValueID {
@@ -106,144 +114,82 @@ extension KernelLowering {
     return view(buffer, [emitter.local(emitter.dims(of: conv.w)[0]), channels])
   }
 
+  /// The input with its spatial axes as one, where it is an operand.
+  private mutating func flatInput(_ conv: Convolution) throws -> ValueID? {
+    guard let buffer = operandBuffer(conv.x) else { return nil }
+    let dims = emitter.dims(of: conv.x).map(emitter.local)
+    return view(buffer, [dims[0], dims[1], try Dim.product(dims.dropFirst(2))])
+  }
+
   private mutating func lineBlock(
-    _ conv: Convolution, _ block: LineBlock, _ weights: ValueID?, room: Int, isFlat: Bool
+    _ conv: Convolution, _ block: LineBlock, _ weights: ValueID?, _ input: ValueID?, isFlat: Bool
   ) throws {
-    let depth = try Dim.product(conv.channels, .constant(conv.taps))
-    let (height, rows) = (emitter.size(conv.rows), conv.rows)
-    let width = (room + conv.site.columns - 1) / conv.site.columns * conv.site.columns
-    let patches = emitter.builder.scratch(conv.site.accumulator, [max(1, scratchDepth(depth, conv.site)), width])
-    let zero = emitter.builder.index(0)
-    let firstRow = emitter.builder.multiply(block.group, emitter.size(rows))
-    let outWidth = emitter.size(conv.output[conv.last])
-    let lineStart = emitter.builder.multiply(block.firstLine, outWidth)
+    let (height, zero) = (emitter.size(conv.rows), emitter.builder.index(0))
+    let firstRow = emitter.builder.multiply(block.group, height)
+    let lineStart = emitter.builder.multiply(block.firstLine, emitter.size(conv.output[conv.output.count - 1]))
     let place = emitter.builder.add(lineStart, block.firstColumn)
     let count = emitter.builder.multiply(block.lines, block.columns)
-    guard depthBound(depth) != nil else { preconditionFailure("a convolution's depth is bounded") }
-    try depthBlocks(depth, conv.site) { lowering, start, size, isFirst, isLast in
-      try lowering.loop(zero, size) { lowering, p, _ in
-        let tap = lowering.emitter.builder.add(start, p)
-        try lowering.gatherPatches(conv, block, tap: tap, into: patches, row: p)
-        return []
+    guard let most = depthBound(conv.channels) else { preconditionFailure("a convolution's depth is bounded") }
+    let channelBlock = channelBlock(conv)
+    let depth = max(1, (channelBlock ?? most) * conv.taps)
+    let patches = try input == nil ? Patches(&self, conv, block, depth: depth) : nil
+    try blocks(of: conv.channels, by: channelBlock) { lowering, start, size, step in
+      let rhs: MatrixPlace
+      let channel = lowering.emitter.builder.add(
+        lowering.emitter.builder.multiply(block.group, lowering.emitter.size(conv.channels)), start)
+      if let patches, let buffer = patches.buffer {
+        try lowering.gather(patches, conv, block, firstChannel: channel, channels: size)
+        rhs = MatrixPlace(buffer: buffer, indices: [zero, zero], axes: [0, 1])
+      } else if let input {
+        rhs = MatrixPlace(buffer: input, indices: [block.batch, channel, block.firstColumn], axes: [1, 2])
+      } else {
+        preconditionFailure("a convolution reads patches or its input")
       }
       let out = MatrixPlace(buffer: lowering.outputs[0], indices: [block.batch, firstRow, place], axes: [1, 2])
-      let rhs = MatrixPlace(buffer: patches, indices: [zero, zero], axes: [0, 1])
-      let positions = { (lowering: inout KernelLowering, i: ValueID, j: ValueID) -> [Position] in
-        lowering.resultPositions(conv, block, row: lowering.emitter.builder.add(firstRow, i), column: j, isFlat: isFlat)
+      let (from, taps) = (
+        lowering.emitter.builder.multiply(start, conv.taps), lowering.emitter.builder.multiply(size, conv.taps)
+      )
+      let lhs =
+        try weights.map { MatrixPlace(buffer: $0, indices: [firstRow, from], axes: [0, 1]) }
+        ?? lowering.computedWeights(conv, firstRow: firstRow, height: height, start: from, size: taps, room: depth)
+      try lowering.contract(conv.site, lhs, rhs, out, depth: taps, rows: height, columns: count, step) { lowering, i, j in
+        lowering.resultPositions(
+          conv, block, row: lowering.emitter.builder.add(firstRow, i), column: j, isFlat: isFlat, lanes: conv.site.lanes)
       }
-      if let weights {
-        let lhs = MatrixPlace(buffer: weights, indices: [firstRow, start], axes: [0, 1])
-        return try lowering.contract(
-          conv.site, lhs, rhs, out, depth: size, rows: height, columns: count, accumulate: !isFirst,
-          positions: isLast ? positions : nil)
-      }
-      let lhs = try lowering.computedWeights(conv, firstRow: firstRow, height: height, start: start, size: size, depth: depth)
-      try lowering.contract(
-        conv.site, lhs, rhs, out, depth: size, rows: height, columns: count, accumulate: !isFirst,
-        positions: isLast ? positions : nil)
     }
   }
 
+  /// Channels that are worked on at once; nil is all of them.
+  private func channelBlock(_ conv: Convolution) -> Int? {
+    guard let channels = conv.channels.constantValue, outputHoldsSums(conv.site), schedule.tiles.count > 2 else { return nil }
+    let most = max(1, schedule.tiles[2] / conv.taps)
+    guard channels > most else { return nil }
+    let parts = (channels + most - 1) / most
+    return (channels + parts - 1) / parts
+  }
+
   /// Where a sum of the micro-kernel lies in the result.
-  private mutating func resultPositions(
-    _ conv: Convolution, _ block: LineBlock, row: ValueID, column: ValueID, isFlat: Bool
+  mutating func resultPositions(
+    _ conv: Convolution, _ block: LineBlock, row: ValueID, column: ValueID, isFlat: Bool, lanes: Int?
   ) -> [Position] {
+    let step = lanes == nil ? 0 : 1
     let leading = [Position.fixed(block.batch), .fixed(row)]
-    let x = Position(value: emitter.builder.add(block.firstColumn, column), laneStride: 1)
-    let start = emitter.builder.multiply(block.firstLine, emitter.size(conv.output[conv.last]))
+    let x = Position(value: emitter.builder.add(block.firstColumn, column), laneStride: step)
+    let start = emitter.builder.multiply(block.firstLine, emitter.size(conv.output[conv.output.count - 1]))
     if isFlat {
       emitter.trailing = TrailingFlat(shape: emitter.dims(of: conv.site.result), split: 2)
-      return leading + [Position(value: emitter.builder.add(start, x.value), laneStride: 1)]
+      return leading + [Position(value: emitter.builder.add(start, x.value), laneStride: step)]
     }
     let counts = conv.output.dropLast().map { emitter.size($0) }
     return leading + unflatten(block.firstLine, counts).prefix(counts.count).map { .fixed($0) } + [x]
   }
 
-  // MARK: Patches
-
-  /// Fills one row of the patch matrix: what channel and tap `tap` contributes to each column of the block.
-  private mutating func gatherPatches(
-    _ conv: Convolution, _ block: LineBlock, tap: ValueID, into patches: ValueID, row: ValueID
-  ) throws {
-    let parts = unflatten(tap, [emitter.size(conv.channels)] + conv.kernel.map { emitter.builder.index($0) })
-    let channel = emitter.builder.add(emitter.builder.multiply(block.group, emitter.size(conv.channels)), parts[0])
-    let taps = Array(parts.dropFirst())
-    let last = conv.last
-    // Input column = output column · stride + offset.
-    let offset = emitter.builder.subtract(
-      emitter.builder.multiply(taps[last], conv.dilations[last]), emitter.builder.index(conv.pads[last]))
-    let stride = conv.strides[last]
-    let zero = emitter.builder.index(0)
-    let toFirst = emitter.builder.maximum(emitter.builder.subtract(zero, offset), zero)
-    let first = emitter.builder.subtract(ceilDivide(toFirst, stride), block.firstColumn)
-    let low = emitter.builder.minimum(emitter.builder.maximum(first, zero), block.columns)
-    let room = emitter.builder.subtract(emitter.size(conv.input[last]), offset)
-    let toLast = emitter.builder.maximum(emitter.builder.add(room, stride - 1), zero)
-    let end = emitter.builder.subtract(
-      emitter.builder.divide(toLast, emitter.builder.index(stride)), block.firstColumn)
-    let high = emitter.builder.maximum(emitter.builder.minimum(end, block.columns), low)
-    let counts = conv.output.dropLast().map { emitter.size($0) }
-    try loop(zero, block.lines) { lowering, line, _ in
-      let begin = lowering.emitter.builder.multiply(line, block.columns)
-      var at = [Position.fixed(block.batch), .fixed(channel)]
-      var conditions: [ValueID] = []
-      let place = lowering.unflatten(lowering.emitter.builder.add(block.firstLine, line), counts).prefix(counts.count)
-      for (axis, position) in place.enumerated() {
-        let reach = lowering.emitter.builder.multiply(taps[axis], conv.dilations[axis])
-        let scaled = lowering.emitter.builder.multiply(position, conv.strides[axis])
-        let index = lowering.emitter.builder.subtract(
-          lowering.emitter.builder.add(scaled, reach), lowering.emitter.builder.index(conv.pads[axis]))
-        conditions.append(lowering.emitter.builder.compare(.greaterEqual, index, zero))
-        conditions.append(lowering.emitter.builder.compare(.less, index, lowering.emitter.size(conv.input[axis])))
-        at.append(.fixed(index))
-      }
-      // A line that lies in the padding has no column to copy.
-      var (from, to) = (low, high)
-      if let condition = conditions.first {
-        let isInside = conditions.dropFirst().reduce(condition) {
-          lowering.emitter.builder.emit(.and, [$0, $1], .register(.bool))
-        }
-        from = lowering.emitter.builder.emit(.select, [isInside, low, block.columns], .index)
-        to = lowering.emitter.builder.emit(.select, [isInside, high, block.columns], .index)
-      }
-      lowering.fill(patches, row, begin, zero, from, conv)
-      try lowering.vectorizedOrScalar { lowering in
-        let span = lowering.emitter.builder.subtract(to, from)
-        try lowering.vectorLoop(span) { lowering, step, _, _ in
-          let column = lowering.emitter.builder.add(from, step)
-          let x = lowering.emitter.builder.add(block.firstColumn, column)
-          let source = lowering.emitter.builder.add(lowering.emitter.builder.multiply(x, stride), offset)
-          let here = at + [Position(value: source, laneStride: lowering.emitter.lanes == nil ? 0 : stride)]
-          let value = lowering.emitter.builder.convert(try lowering.emitter.emit(conv.x, at: here), to: conv.site.accumulator)
-          let spread = lowering.emitter.builder.splat(value, lanes: lowering.emitter.lanes)
-          lowering.emitter.builder.store(spread, patches, [row, lowering.emitter.builder.add(begin, column)])
-          return []
-        }
-      }
-      lowering.fill(patches, row, begin, to, block.columns, conv)
-      return []
-    }
-  }
-
-  /// Zeroes columns `from ..< to` of a line.
-  private mutating func fill(
-    _ patches: ValueID, _ row: ValueID, _ begin: ValueID, _ from: ValueID, _ to: ValueID, _ conv: Convolution
-  ) {
-    let first = emitter.builder.add(begin, from)
-    let element = conv.site.accumulator
-    vectorLoop(emitter.builder.subtract(to, from)) { lowering, step, _, _ in
-      let zero = lowering.emitter.builder.literal(.zero(element), element, lanes: lowering.emitter.lanes)
-      lowering.emitter.builder.store(zero, patches, [row, lowering.emitter.builder.add(first, step)])
-      return []
-    }
-  }
-
   /// Weights that the kernel computes, a block of the depth at a time.
   private mutating func computedWeights(
-    _ conv: Convolution, firstRow: ValueID, height: ValueID, start: ValueID, size: ValueID, depth: Dim
+    _ conv: Convolution, firstRow: ValueID, height: ValueID, start: ValueID, size: ValueID, room: Int
   ) throws -> MatrixPlace {
     guard let rows = conv.rows.constantValue else { preconditionFailure("computed weights have a constant size") }
-    let block = emitter.builder.scratch(conv.site.accumulator, [max(1, rows), max(1, scratchDepth(depth, conv.site))])
+    let block = emitter.builder.scratch(conv.site.accumulator, [max(1, rows), room])
     let zero = emitter.builder.index(0)
     try loop(zero, height) { lowering, i, _ in
       try lowering.loop(zero, size) { lowering, p, _ in

@@ -1,5 +1,23 @@
 import ApusCompiler
 import ApusTarget
+import Foundation
+
+/// What time is told by.
+enum Clock {
+  case wall
+  /// What the calling thread has computed, which is the same on a machine that others use as well. Of use with one thread only.
+  case thread
+
+  /// Seconds since some moment.
+  func now() -> Double {
+    var time = timespec()
+    switch self {
+    case .wall: clock_gettime(CLOCK_MONOTONIC, &time)
+    case .thread: clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    }
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+}
 
 /// How long something took in each round.
 struct Samples {
@@ -47,14 +65,15 @@ extension Measurement {
 
   /// Measures a subject with each of its counts of threads. The rounds of all of them and of their yardsticks take turns,
   /// so that what the machine does meanwhile falls on all alike.
-  static func all(of subject: Subject, machine: Machine, rounds: Int) throws -> [Measurement] {
+  static func all(of subject: Subject, machine: Machine, rounds: Int, clock: Clock) throws -> [Measurement] {
     var entries: [(measurement: Measurement, run: Batch, yardstick: Batch?)] = []
     for threads in subject.threads {
-      let run = try Batch(subject.prepare(threads))
+      let clock = threads == 1 ? clock : .wall
+      let run = try Batch(clock, subject.prepare(threads))
       let yardstick = try Yardstick.fitting(subject.work, machine: machine, threads: threads)
       var measurement = Measurement(threads: threads, work: subject.work)
       measurement.yardstickWork = yardstick?.work ?? 0
-      entries.append((measurement, run, try yardstick.map { try Batch($0.run) }))
+      entries.append((measurement, run, try yardstick.map { try Batch(clock, $0.run) }))
     }
     for _ in 0..<rounds {
       for index in entries.indices {
@@ -69,24 +88,25 @@ extension Measurement {
   private struct Batch {
     private let body: () throws -> Void
     private let count: Int
+    private let clock: Clock
 
     /// Runs it a few times to find out.
-    init(_ body: @escaping () throws -> Void) throws {
+    init(_ clock: Clock, _ body: @escaping () throws -> Void) throws {
+      self.clock = clock
       self.body = body
       try body()
       var fastest = Double.infinity
-      for _ in 0..<3 { fastest = min(fastest, try Self.time(body, 1)) }
+      for _ in 0..<3 { fastest = min(fastest, try Self.time(clock, body, 1)) }
       count = max(1, Int(roundSeconds / max(fastest, 1e-7)))
     }
 
     /// Seconds of one run in this round.
-    func seconds() throws -> Double { try Self.time(body, count) / Double(count) }
+    func seconds() throws -> Double { try Self.time(clock, body, count) / Double(count) }
 
-    private static func time(_ body: () throws -> Void, _ count: Int) throws -> Double {
-      let start = ContinuousClock.now
+    private static func time(_ clock: Clock, _ body: () throws -> Void, _ count: Int) throws -> Double {
+      let start = clock.now()
       for _ in 0..<count { try body() }
-      let (seconds, attoseconds) = (ContinuousClock.now - start).components
-      return Double(seconds) + Double(attoseconds) * 1e-18
+      return clock.now() - start
     }
   }
 }

@@ -36,6 +36,17 @@ public struct Layout: Hashable, Sendable {
   /// Slowest first.
   public var entries: [Entry]
   public init(_ entries: [Entry]) { self.entries = entries }
+
+  /// Row-major, but with one axis of the last two cut into panels that lie one after the other and hold its blocks innermost:
+  /// `{0, 2/16, 1, 2%16}` for axis 2 of rank 3.
+  public static func panels(rank: Int, axis: Int, width: Int) -> Layout {
+    precondition(rank >= 2 && axis >= rank - 2 && axis < rank, "panels are those of one of the last two axes")
+    let other = axis == rank - 1 ? rank - 2 : rank - 1
+    return Layout(
+      (0..<rank - 2).map { Entry($0) } + [
+        Entry(axis, .outer(block: width)), Entry(other), Entry(axis, .inner(block: width)),
+      ])
+  }
 }
 
 /// The type of a value: element type, size of each axis, form and layout.
