@@ -33,10 +33,11 @@ struct ReductionPlan {
       Self.mark(sweep.map { host.operand(0, of: $0) }, sweep: index, host, &readers)
     }
     Self.mark(results, sweep: sweeps.count, host, &readers)
+    let moved = Self.movedValues(body, host)
     var kept: [Int: [ValueID]] = [:]
     for op in host.ops(in: body) where Self.isDear(host.opcode(of: op)) {
       let value = host.result(of: op)
-      guard host.type(of: value).dims == shape, let readers = readers[value], readers.count > 1,
+      guard host.type(of: value).dims == shape, !moved.contains(value), let readers = readers[value], readers.count > 1,
         let firstReader = readers.min()
       else { continue }
       kept[firstReader, default: []].append(value)
@@ -57,6 +58,23 @@ struct ReductionPlan {
       else { continue }
       pending += host.operands(of: op)
     }
+  }
+
+  /// What some op reads at another index than its own result's: it is not there yet, or overwritten already, where a
+  /// value is kept only for the row that is being computed.
+  private static func movedValues(_ body: BlockID, _ host: Function) -> Set<ValueID> {
+    var found: Set<ValueID> = []
+    var pending: [ValueID] = []
+    for op in host.ops(in: body) {
+      let code = host.opcode(of: op)
+      if !code.isElementwise, !code.isReduction, !code.traits.contains(.terminator) { pending += host.operands(of: op) }
+    }
+    while let value = pending.popLast() {
+      guard found.insert(value).inserted, let op = host.definingOp(of: value), !host.opcode(of: op).isReduction
+      else { continue }
+      pending += host.operands(of: op)
+    }
+    return found
   }
 
   /// Whether computing the op again costs more than a load.

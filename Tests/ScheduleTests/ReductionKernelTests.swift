@@ -79,4 +79,17 @@ import Testing
       }
     }
   }
+
+  /// What a fold reads is also read elsewhere by a result: an output that keeps it for one row has it for no other.
+  @Test func keepsNothingThatIsMoved() throws {
+    for axis in [0, 2] {
+      var f = KernelFixture()
+      let x = f.input(.f32, [4, 2, 33])
+      let dear = try f.op(.exp, [x])
+      let turned = try f.op(.reverse, [dear], [ints("axes", [1])])
+      let product = try f.op(.mul, [turned, x])
+      let least = try f.op(.reduceMin, [dear], [ints("axes", [axis])])
+      try f.check([product, least], [randomTensor(.f32, [4, 2, 33])])
+    }
+  }
 }
