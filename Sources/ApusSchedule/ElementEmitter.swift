@@ -191,28 +191,4 @@ struct ElementEmitter {
     }
     return builder.convert(counter, to: element(of: result))
   }
-
-  private mutating func quantize(_ op: OpID, _ result: ValueID, at p: [Position]) throws -> ValueID {
-    let target = element(of: result)
-    // The sum of a rounded quotient and a zero point is exact in the wider type where it does not saturate.
-    let wide: ElementType = target.bitWidth > 16 || element(of: host.operand(0, of: op)) == .f64 ? .f64 : .f32
-    let source = element(of: host.operand(0, of: op))
-    let x = try emit(host.operand(0, of: op), at: p)
-    let scale = try emit(host.operand(1, of: op), at: p)
-    let zero = try emit(host.operand(2, of: op), at: p)
-    let rounded = elementwise(.round, [elementwise(.div, [x, scale], source)], source)
-    let sum = elementwise(.add, [builder.convert(rounded, to: wide), builder.convert(zero, to: wide)], wide)
-    return builder.convert(sum, to: target)
-  }
-
-  private mutating func dequantize(_ op: OpID, _ result: ValueID, at p: [Position]) throws -> ValueID {
-    let target = element(of: result)
-    let source = element(of: host.operand(0, of: op))
-    let wide: ElementType = source.bitWidth > 16 ? .s64 : .s32
-    let x = try emit(host.operand(0, of: op), at: p)
-    let scale = try emit(host.operand(1, of: op), at: p)
-    let zero = try emit(host.operand(2, of: op), at: p)
-    let difference = elementwise(.sub, [builder.convert(x, to: wide), builder.convert(zero, to: wide)], wide)
-    return elementwise(.mul, [builder.convert(difference, to: target), scale], target)
-  }
 }

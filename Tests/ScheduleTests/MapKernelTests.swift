@@ -120,4 +120,28 @@ import Testing
     let d = try f.op(.dequantize, [q, s, z])
     try f.check([q, d], [randomTensor(.f32, [19]), randomTensor(.f32, [19], seed: 2), randomTensor(.u8, [19], seed: 3)])
   }
+
+  /// Sums and differences that f64 does not hold, and quotients that are no number.
+  @Test(arguments: [ElementType.s8, .u16, .s32, .u32, .s64, .u64]) func quantizationIsExact(_ type: ElementType) throws {
+    let quotients: [Double] = [.nan, .infinity, -.infinity, 0x1p63, -0x1p63, 0x1p64, -0x1p64, 3.5, -1, 0x1p40]
+    let points: [Int64] = [3, 3, 3, -2, 5, .min, .max, .max, 0, -7]
+    for source in [ElementType.f16, .bf16, .f32, .f64] {
+      var f = KernelFixture()
+      let x = f.input(source, [10])
+      let s = f.input(source, [10])
+      let z = f.input(type, [10])
+      let i = f.input(type, [10])
+      let q = try f.op(.quantize, [x, s, z])
+      let d = try f.op(.dequantize, [i, s, z])
+      var (numbers, scales) = (try Tensor.zeros(source, shape: [10]), try Tensor.zeros(source, shape: [10]))
+      var (zeros, others) = (try Tensor.zeros(type, shape: [10]), try Tensor.zeros(type, shape: [10]))
+      for index in 0..<10 {
+        numbers.setScalar(.float(quotients[index]), at: index)
+        scales.setScalar(.float(index == 7 ? 1 : 0.75), at: index)
+        zeros.setScalar(.signed(points[index]), at: index)
+        others.setScalar(.signed(points[9 - index]), at: index)
+      }
+      try f.check([q, d], [numbers, scales, zeros, others])
+    }
+  }
 }
