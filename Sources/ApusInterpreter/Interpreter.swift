@@ -63,7 +63,7 @@ public struct Interpreter: Sendable {
       Operation(code: code, operands: operands, attributes: attributes, results: resultTypes, budget: run.budget))
   }
 
-  private func find(_ name: String?) throws -> FunctionID {
+  func find(_ name: String?) throws -> FunctionID {
     guard let id = name.map({ module.find($0) }) ?? module.ids.first else {
       throw DiagnosticError(id: "function.unknown", name.map { "there is no function @\($0)" } ?? "the module is empty")
     }
