@@ -89,14 +89,21 @@ let package = Package(
       path: "Tests/Benchmarks"),
 
     // Tests
+    .target(name: "OpCases", dependencies: ["ApusIR", "ApusTensor", "ApusSupport"], path: "Tests/OpCases"),
+    tests(
+      "DifferentialTests",
+      [
+        "OpCases", "ApusCompiler", "ApusRuntime", "ApusInterpreter", "ApusPasses", "ApusIR", "ApusTarget", "ApusTensor",
+        "ApusSupport",
+      ]),
     tests("SupportTests", ["ApusSupport"]),
     tests("TensorTests", ["ApusTensor", "ApusSupport"], exclude: ["Fixtures"]),
     tests("TargetTests", ["ApusTarget", "ApusSupport"]),
     tests("SpecTests", ["ApusSpec", "ApusSupport"]),
     tests("IRTests", ["ApusIR", "ApusTensor", "ApusSupport"]),
-    tests("InterpreterTests", ["ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
+    tests("InterpreterTests", ["OpCases", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("GraphTests", ["ApusGraph", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
-    tests("PassesTests", ["ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
+    tests("PassesTests", ["OpCases", "ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests(
       "ScheduleTests",

@@ -85,6 +85,11 @@ public final class Executable: Sendable {
     self.options = options
   }
 
+  /// The same code, running on other threads.
+  public func on(_ pool: ThreadPool) -> Executable {
+    Executable(description, entry: unsafeBitCast(entry, to: UnsafeRawPointer.self), owner: owner, pool: pool, options: options)
+  }
+
   public var inputs: [TensorSignature] { description.inputs }
   public var outputs: [TensorSignature] { description.outputs }
 

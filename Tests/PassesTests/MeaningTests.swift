@@ -4,6 +4,7 @@ import ApusPasses
 import ApusSupport
 import ApusTensor
 import Foundation
+import OpCases
 import Testing
 
 /// Each pass by itself, and all of them together, keep what a function means.

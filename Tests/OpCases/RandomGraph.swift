@@ -3,22 +3,28 @@ import ApusSupport
 import ApusTensor
 
 /// Draws small valid functions of phase `graph`, and inputs for them.
-struct RandomGraph {
+public struct RandomGraph: Sendable {
   private var random: SplitMix64
-  private(set) var function = Function(name: "main")
+  public private(set) var function = Function(name: "main")
   private var pool: [ValueID] = []
   private let element: ElementType
   /// What the symbols stand for in the inputs.
   private var sizes: [SymbolID: Int] = [:]
+  /// The largest size that a value may get.
+  private let largestSize: Int
 
-  /// - Parameter count: ops to draw; fewer come out where draws do not fit.
-  init(seed: UInt64, ops count: Int, element: ElementType) {
+  /// - Parameters:
+  ///   - count: ops to draw; fewer come out where draws do not fit.
+  ///   - length: the size of the longest axes of the inputs.
+  public init(seed: UInt64, ops count: Int, element: ElementType, length: Int = 3) {
     random = SplitMix64(seed: seed)
     self.element = element
+    largestSize = max(8, 3 * length)
+    let long = Dim.constant(length)
     let batch = function.symbols.append(Symbol(name: "B", bounds: DimBounds(lower: 1, upper: 8)))
     sizes[batch] = 1 + int(below: 4)
     let shapes: [[Dim]] = [
-      [.symbol(batch), 3], [3], [.symbol(batch), 1], [2, 3], [3, 2], [.symbol(batch), 2, 3], [],
+      [.symbol(batch), long], [long], [.symbol(batch), 1], [2, long], [long, 2], [.symbol(batch), 2, long], [],
     ]
     for index in 0..<(2 + int(below: 3)) {
       let type = TensorType(element, shapes[int(below: shapes.count)])
@@ -32,7 +38,7 @@ struct RandomGraph {
     function.insert(.return, results, results: [], at: .end(of: function.entry))
   }
 
-  mutating func inputs() -> [Tensor] {
+  public mutating func inputs() -> [Tensor] {
     function.parameters.map { parameter in
       let type = function.type(of: parameter)
       let shape = type.dims.map { (try? $0.evaluate { sizes[$0] ?? 1 }) ?? 0 }
@@ -67,7 +73,7 @@ struct RandomGraph {
   ) {
     let known = function
     guard let value = try? function.emit(code, operands, attributes, stated: stated),
-      function.type(of: value).dims.allSatisfy({ (try? $0.evaluate { sizes[$0] ?? 1 }).map { $0 <= 8 } ?? false })
+      function.type(of: value).dims.allSatisfy({ (try? $0.evaluate { sizes[$0] ?? 1 }).map { $0 <= largestSize } ?? false })
     else {
       function = known
       return
