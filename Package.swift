@@ -116,7 +116,7 @@ let package = Package(
       "CompilerTests",
       ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
     tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
-    tests("FileTests", ["ApusCommand", "Apus", "ApusSupport"]),
+    tests("FileTests", ["ApusCommand", "ApusCompiler", "Apus", "ApusIR", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR", "ApusTensor"]),
   ]
 )

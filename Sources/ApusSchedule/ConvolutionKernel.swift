@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// The geometry of a convolution that is being lowered.
@@ -129,7 +130,11 @@ extension KernelLowering {
     let lineStart = emitter.builder.multiply(block.firstLine, emitter.size(conv.output[conv.output.count - 1]))
     let place = emitter.builder.add(lineStart, block.firstColumn)
     let count = emitter.builder.multiply(block.lines, block.columns)
-    guard let most = depthBound(conv.channels) else { preconditionFailure("a convolution's depth is bounded") }
+    guard let most = depthBound(conv.channels) else {
+      throw DiagnosticError(
+        .unsupported, id: "schedule.unsupported", "a convolution over a number of channels that nothing bounds",
+        hint: "state a bound: `where C in 1...256`")
+    }
     let channelBlock = channelBlock(conv)
     let depth = max(1, (channelBlock ?? most) * conv.taps)
     let patches = try input == nil ? Patches(&self, conv, block, depth: depth) : nil
@@ -188,7 +193,11 @@ extension KernelLowering {
   private mutating func computedWeights(
     _ conv: Convolution, firstRow: ValueID, height: ValueID, start: ValueID, size: ValueID, room: Int
   ) throws -> MatrixPlace {
-    guard let rows = conv.rows.constantValue else { preconditionFailure("computed weights have a constant size") }
+    guard let rows = conv.rows.constantValue else {
+      throw DiagnosticError(
+        .unsupported, id: "schedule.unsupported", "a convolution whose computed weights have no constant size",
+        hint: "state the number of output channels")
+    }
     let block = emitter.builder.scratch(conv.site.accumulator, [max(1, rows), room])
     let zero = emitter.builder.index(0)
     try loop(zero, height) { lowering, i, _ in

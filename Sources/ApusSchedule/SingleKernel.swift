@@ -10,6 +10,10 @@ extension KernelLowering {
     guard let op = host.ops(in: body).first(where: { host.opcode(of: $0).kernelKind == .single }) else {
       preconditionFailure("a single kernel has its op")
     }
+    guard results == host.results(of: op) else {
+      throw DiagnosticError(
+        .unsupported, id: "schedule.unsupported", "a kernel about \(host.opcode(of: op).name) yields all that it gives")
+    }
     schedule.vectorLanes = 1
     switch host.opcode(of: op) {
     case .reduceWindow: try lowerReduceWindow(op)

@@ -60,7 +60,15 @@ private struct Marking {
       need(f.operand(0, of: op))
       for block in f.regions(of: op) { if let end = f.terminator(of: block) { isLiveOp[end.index] = true } }
     case .kernel:
-      for block in f.regions(of: op) { if let end = f.terminator(of: block) { isLiveOp[end.index] = true } }
+      for block in f.regions(of: op) {
+        guard let end = f.terminator(of: block) else { continue }
+        isLiveOp[end.index] = true
+        // Sorting takes the values and the indices to work on, whichever of them is read afterwards.
+        for (index, value) in f.operands(of: end).enumerated() where f.isOfSeveral(value) {
+          need(value)
+          need(f.result(index, of: op))
+        }
+      }
     case .yield where f.owner(of: f.block(of: op)) != nil: break
     case _: for operand in f.operands(of: op) { need(operand) }
     }
@@ -157,6 +165,12 @@ private struct Marking {
 }
 
 extension Function {
+  /// Whether a value is one of several results that are made together.
+  fileprivate func isOfSeveral(_ value: ValueID) -> Bool {
+    guard let op = definingOp(of: value) else { return false }
+    return opcode(of: op).kernelKind == .single && resultCount(of: op) > 1
+  }
+
   /// Whether an op does more than yield results, so that it stays even when nobody reads them.
   func hasEffect(_ op: OpID) -> Bool {
     switch opcode(of: op) {
