@@ -41,12 +41,45 @@ extension Diagnostic {
     guard case .text(let source, let range) = place else { return [] }
     let at = source.position(of: range.lowerBound)
     let scalars = Array(source.line(at.line).unicodeScalars)
-    let first = max(0, at.column - 1 - 60)
-    let window = scalars[min(first, scalars.count)..<min(first + 120, scalars.count)]
+    let column = min(at.column - 1, scalars.count)
+    let first = max(0, column - Self.windowBefore)
+    let end = min(first + Self.window, scalars.count)
+    let marked = source[range].unicodeScalars.prefix { $0 != "\n" && $0 != "\r" }.count
+    let stop = min(column + marked, end)
     var shown = String.UnicodeScalarView()
-    for scalar in window { shown.append(scalar.properties.generalCategory == .control ? " " : scalar) }
-    let width = max(1, min(source[range].prefix { $0 != "\n" }.unicodeScalars.count, 120 - (at.column - 1 - first)))
-    let caret = String(repeating: " ", count: at.column - 1 - first) + "^" + String(repeating: "~", count: width - 1)
-    return ["  " + String(shown), "  " + caret]
+    for scalar in scalars[first..<end] { shown.append(scalar.isVisible ? scalar : " ") }
+    let indent = scalars[first..<column].reduce(0) { $0 + $1.columns }
+    let width = max(1, scalars[column..<max(stop, column)].reduce(0) { $0 + $1.columns })
+    return ["  " + String(shown), "  " + String(repeating: " ", count: indent) + "^" + String(repeating: "~", count: width - 1)]
+  }
+
+  /// Scalars of a line that are shown, and how many of them before the caret.
+  private static let window = 120
+  private static let windowBefore = 60
+}
+
+extension Unicode.Scalar {
+  /// Not so for what moves the cursor or turns the direction of writing, which would tear line and caret apart.
+  fileprivate var isVisible: Bool {
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: false
+    case _: true
+    }
+  }
+
+  /// Cells of a terminal: none for what combines with the scalar before, two for wide ones (Unicode Standard Annex 11).
+  fileprivate var columns: Int {
+    switch properties.generalCategory {
+    case .nonspacingMark, .enclosingMark: return 0
+    case _: break
+    }
+    let isWide: Bool
+    switch value {
+    case 0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xA960...0xA97C, 0xAC00...0xD7A3, 0xF900...0xFAFF,
+      0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6, 0x1F300...0x1F64F, 0x1F680...0x1F6FF, 0x1F900...0x1FAFF,
+      0x20000...0x3FFFD: isWide = true
+    case _: isWide = false
+    }
+    return isWide ? 2 : 1
   }
 }
