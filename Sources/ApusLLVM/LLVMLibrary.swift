@@ -15,6 +15,7 @@ enum LLVMTargets {
   static func initialize() { _ = registered }
 
   private static let registered: Void = {
+    setOptions()
     LLVMInitializeX86TargetInfo()
     LLVMInitializeX86Target()
     LLVMInitializeX86TargetMC()
@@ -24,6 +25,19 @@ enum LLVMTargets {
     LLVMInitializeAArch64TargetMC()
     LLVMInitializeAArch64AsmPrinter()
   }()
+
+  /// Switches off what LLVM's C interface offers no other switch for.
+  ///
+  /// Loop strength reduction takes as long as all the rest of code generation when loops hold many addresses, as unrolled
+  /// ones do, and gains nothing where addresses are a base, a counter and a displacement already.
+  /// An LLVM that does not know an option ignores it.
+  private static func setOptions() {
+    let options: [StaticString] = ["apus", "-disable-lsr"]
+    let arguments: [UnsafePointer<CChar>?] = options.map {
+      UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+    LLVMParseCommandLineOptions(Int32(arguments.count), arguments, "")
+  }
 }
 
 /// Copies a message that LLVM allocated, then frees it.

@@ -42,5 +42,5 @@ struct SubjectGroup {
   }
 
   /// All of them, in the order in which they are shown.
-  static func all() -> [SubjectGroup] { [.matmul(), .convolution()] }
+  static func all() -> [SubjectGroup] { [.matmul(), .convolution(), .text(), .compile()] }
 }
