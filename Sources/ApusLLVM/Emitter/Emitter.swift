@@ -41,13 +41,20 @@ final class Emitter {
 
   /// Defines a function. `body` is called with the builder at its entry; a body that falls off its end returns
   /// nothing. Emission goes on afterwards where it was, so a function may be outlined in the midst of another.
+  ///
+  /// - Parameter isCold: takes code that is quickly made over code that runs fast.
   @discardableResult
   func function(
     _ name: String, _ parameters: [CodeParameter], result: CodeType? = nil, isExported: Bool = true,
-    body: (CodeFunction) -> Void
+    isCold: Bool = false, body: (CodeFunction) -> Void
   ) -> CodeFunction {
     let function = declare(name, parameters, result: result)
     if !isExported { LLVMSetLinkage(function.ref, LLVMInternalLinkage) }
+    if isCold {
+      // LLVM wants them together.
+      addAttribute("noinline", to: function.ref, at: -1)
+      addAttribute("optnone", to: function.ref, at: -1)
+    }
     let resume = LLVMGetInsertBlock(builder)
     LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function.ref, "entry"))
     body(function)

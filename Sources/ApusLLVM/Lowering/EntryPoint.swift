@@ -12,7 +12,7 @@ extension ModuleLowering {
     let function = module[id]
     let returned = function.returned
     let pointers = Array(repeating: CodeParameter(type: e.types.pointer), count: 3)
-    e.function(generator.entrySymbol(entry.function), pointers, result: e.types.i32) { code in
+    e.function(generator.entrySymbol(entry.function), pointers, result: e.types.i32, isCold: true) { code in
       let (context, inputs, outputs) = (code.parameters[0], code.parameters[1], code.parameters[2])
       let buffers = e.stackSlot(e.types.pointer, count: max(1, function.parameters.count + returned.count))
       let sizes = e.stackSlot(e.types.i64, count: max(1, function.symbols.count))

@@ -30,7 +30,7 @@ final class ModuleLowering {
 
   /// Generates a function as an `apus_kernel`.
   func lower(_ function: Function) {
-    e.function(symbol(function.name), runtime.kernelParameters) { code in
+    e.function(symbol(function.name), runtime.kernelParameters, isCold: function.isCold) { code in
       let p = code.parameters
       let (scopes, count) = scopes(of: function)
       let lowering = FunctionLowering(
@@ -57,6 +57,27 @@ final class ModuleLowering {
   func newName(_ stem: String) -> String {
     nameCount += 1
     return "\(generator.symbolPrefix)\(stem).\(nameCount)"
+  }
+}
+
+extension Function {
+  /// Whether its own code, bodies of parallel loops aside, takes no time: it launches others, or runs through once.
+  fileprivate var isCold: Bool {
+    var launches = false
+    var repeats = false
+    var blocks = [entry]
+    while let block = blocks.popLast() {
+      for op in ops(in: block) {
+        switch opcode(of: op) {
+        case .for where string("kind", of: op) == "parallel": continue
+        case .for, .while, .contract: repeats = true
+        case .launch, .call, .customCall: launches = true
+        case _: break
+        }
+        blocks += regions(of: op)
+      }
+    }
+    return launches || !repeats
   }
 }
 
