@@ -22,7 +22,7 @@ func contractionSchedule(_ kernel: OpID, _ host: Function, _ machine: Machine) -
     .best(rows: shape.rows, columns: shape.columns)
   let rule = BlockingRule(shape: shape, machine: machine, rows: block.rows, columns: block.columns)
   return Schedule(
-    tiles: [rule.taskRows, rule.taskColumns, rule.depth, rule.leftRows], registerBlock: [block.rows, block.columns], unroll: 4,
+    tiles: [rule.taskRows, rule.taskColumns, rule.depth, rule.leftRows], registerBlock: [block.rows, block.columns], unroll: 1,
     vectorLanes: block.lanes, packing: rule.packing, parallelAxis: rule.isShared ? 0 : nil, grain: 1)
 }
 

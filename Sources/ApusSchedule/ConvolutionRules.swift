@@ -43,7 +43,7 @@ struct ConvolutionRule {
       .best(rows: shape.rows, columns: isPointwise ? shape.columns : nil)
     let (columns, depth) = isPointwise ? pointwise(block.columns) : linewise(block)
     return Schedule(
-      tiles: [0, columns, depth], registerBlock: [block.rows, block.columns], unroll: 4, vectorLanes: block.lanes,
+      tiles: [0, columns, depth], registerBlock: [block.rows, block.columns], unroll: 1, vectorLanes: block.lanes,
       parallelAxis: 0)
   }
 

@@ -13,7 +13,8 @@ import Testing
   }
 
   @Test(arguments: ["serial", "unrolled", "parallel"]) func aChainStaysInRegisters(kind: String) throws {
-    let loop = try #require(try loops(chainFunction(lanes: 8, kind: kind, length: 8)).max { $0.count < $1.count })
+    let loops = try loops(chainFunction(lanes: 8, kind: kind, length: 8))
+    let loop = try #require(loops.first { $0.contains { $0.contains("ymm") } })
     let copies = kind == "unrolled" ? 4 : 1
     #expect(loop.filter { $0.contains("ymm") }.count == copies * 10)
     #expect(loop.count <= copies * 10 + 4)

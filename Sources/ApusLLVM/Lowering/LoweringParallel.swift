@@ -18,9 +18,10 @@ extension FunctionLowering {
         scopes: scopes)
       let lower = captures.load(from: self, into: inner, p[1])
       e.beginBody()
-      e.forLoop(p[2], p[3]) { turn in
+      let bounds = [p[2], p[3]].map { e.add(lower, e.mul($0, e.index(step))) }
+      e.forLoop(bounds[0], bounds[1], step: step) { index in
         if hasInnerLoop(op) { inner.returnIfStopped() }
-        _ = inner.lowerBody(op, e.add(lower, e.mul(turn, e.index(step))))
+        _ = inner.lowerBody(op, index)
       }
     }
     runtime.parallelFor(context, body: body, closure: closure, count: count, grain: int("grain", op))
