@@ -30,6 +30,8 @@ struct MatrixPlace {
   var indices: [ValueID]
   /// Of the left side: row and depth; of the right: depth and column; of the output: row and column.
   var axes: [Int]
+  /// Of the right side: how far each tap of a channel lies along the columns; empty where there are no taps.
+  var taps: [Int] = []
 }
 
 /// Where a block of the depth stands among the others.
@@ -54,7 +56,8 @@ extension KernelLowering {
     rows: ValueID, columns: ValueID, _ step: DepthStep, positions: ResultPositions?
   ) throws {
     // Sums that are the result need no epilogue.
-    let positions = results[0] == site.result && outputHoldsSums(site) ? nil : positions
+    let isResult = results[0] == site.result && outputHoldsSums(site)
+    let positions = isResult ? nil : positions
     func emit(_ lowering: inout KernelLowering, isFirst: Bool, isLast: Bool) throws {
       try lowering.contract(
         site, lhs, rhs, out, depth: depth, rows: rows, columns: columns, accumulate: !isFirst,
@@ -94,6 +97,7 @@ extension KernelLowering {
       NamedAttribute("out_axes", .ints(out.axes)), NamedAttribute("block", .ints([site.rows, site.columns])),
     ]
     if schedule.unroll > 1 { attributes.append(NamedAttribute("unroll", .int(schedule.unroll))) }
+    if !rhs.taps.isEmpty { attributes.append(NamedAttribute("taps", .ints(rhs.taps))) }
     if accumulate { attributes.append(NamedAttribute("accumulate", .bool(true))) }
     let op = emitter.builder.emit(
       .contract, [lhs.buffer, rhs.buffer, out.buffer, depth, rows, columns] + lhs.indices + rhs.indices + out.indices,

@@ -137,12 +137,20 @@ private struct BlockingRule {
   }
 
   var leftRows: Int {
-    let limit = max(rows, machine.caches.l2 / 2 / (max(1, min(depth, shape.depth ?? depth)) * bytes) / rows * rows)
+    let width = max(1, min(depth, shape.depth ?? depth)) * bytes
+    // Rows that lie a multiple of a power of two apart share the sets of the cache that such a multiple can reach.
+    let period = shape.leftPitch.map { min($0 & -$0, machine.caches.l2 / 8) } ?? 0
+    let usable = period > width ? machine.caches.l2 / 2 / period * width / 2 : machine.caches.l2 / 2
+    let limit = max(rows, usable / width / rows * rows)
     guard let size = shape.rows else { return limit }
     return even(size, atMost: limit, multiple: rows)
   }
 
-  var packing: Schedule.Packing { shape.isRightConstant ? [] : [.rhs] }
+  /// Few rows read the right side so seldom that copying it first does not pay.
+  var packing: Schedule.Packing {
+    let isShort = shape.rows.map { $0 <= 2 * rows } ?? false
+    return shape.isRightConstant || isShort ? [] : [.rhs]
+  }
 
   var isShared: Bool {
     let sizes = [shape.batch, shape.rows, shape.columns, shape.depth]
@@ -153,7 +161,7 @@ private struct BlockingRule {
   var taskColumns: Int {
     // What is packed while running, or read from panels, shares L2 with a block of the left side.
     let fitting = machine.caches.l2 / 4 / (depth * bytes) / columns * columns
-    let limit = max(columns, shape.isRightConstant ? 4_096 / columns * columns : fitting)
+    let limit = max(columns, packing.contains(.rhs) ? fitting : 4_096 / columns * columns)
     guard let size = shape.columns else { return limit }
     let wanted = (wantedTasks + (shape.batch ?? 1) - 1) / max(shape.batch ?? 1, 1)
     let share = (size + wanted - 1) / max(wanted, 1)

@@ -81,7 +81,7 @@ extension KernelLowering {
     var (lineBlock, columnBlock) = (1, roundedUp(columnLimit, to: conv.site.columns))
     if let width = width.constantValue, width > 0, width <= columnLimit {
       columnBlock = width
-      if isFlat, conv.kernel.count <= 2 { lineBlock = columnLimit / width }
+      if isFlat, conv.kernel.count == 2 { lineBlock = columnLimit / width }
     }
     let (lines, columns) = (emitter.builder.size(lineCount), emitter.size(width))
     let counts = [
@@ -103,6 +103,8 @@ extension KernelLowering {
         mostColumns: columnBlock)
       if conv.isDepthwise {
         try lowering.depthwiseBlock(conv, block, isFlat: isFlat)
+      } else if input == nil, lowering.isDirect(conv) {
+        try lowering.directBlock(conv, block, weights, isFlat: isFlat)
       } else {
         try lowering.lineBlock(conv, block, weights, input, isFlat: isFlat)
       }
@@ -135,7 +137,7 @@ extension KernelLowering {
         .unsupported, id: "schedule.unsupported", "a convolution over a number of channels that nothing bounds",
         hint: "state a bound: `where C in 1...256`")
     }
-    let channelBlock = channelBlock(conv)
+    let channelBlock = outputHoldsSums(conv.site) ? channelBlock(conv) : nil
     let depth = max(1, (channelBlock ?? most) * conv.taps)
     let patches = try input == nil ? Patches(&self, conv, block, depth: depth) : nil
     try blocks(of: conv.channels, by: channelBlock) { lowering, start, size, step in
@@ -150,23 +152,42 @@ extension KernelLowering {
       } else {
         preconditionFailure("a convolution reads patches or its input")
       }
-      let out = MatrixPlace(buffer: lowering.outputs[0], indices: [block.batch, firstRow, place], axes: [1, 2])
       let (from, taps) = (
         lowering.emitter.builder.multiply(start, conv.taps), lowering.emitter.builder.multiply(size, conv.taps)
       )
       let lhs =
         try weights.map { MatrixPlace(buffer: $0, indices: [firstRow, from], axes: [0, 1]) }
         ?? lowering.computedWeights(conv, firstRow: firstRow, height: height, start: from, size: taps, room: depth)
-      try lowering.contract(conv.site, lhs, rhs, out, depth: taps, rows: height, columns: count, step) { lowering, i, j in
-        lowering.resultPositions(
-          conv, block, row: lowering.emitter.builder.add(firstRow, i), column: j, isFlat: isFlat, lanes: conv.site.lanes)
+      try lowering.rowBlocks(height, conv.site) { lowering, offset, rows in
+        let row = lowering.emitter.builder.add(firstRow, offset)
+        var lhs = lhs
+        lhs.indices[0] = lowering.emitter.builder.add(lhs.indices[0], offset)
+        let out = MatrixPlace(buffer: lowering.outputs[0], indices: [block.batch, row, place], axes: [1, 2])
+        try lowering.contract(conv.site, lhs, rhs, out, depth: taps, rows: rows, columns: count, step) { lowering, i, j in
+          lowering.resultPositions(
+            conv, block, row: lowering.emitter.builder.add(row, i), column: j, isFlat: isFlat, lanes: conv.site.lanes)
+        }
       }
     }
   }
 
+  /// Runs `body` for blocks of as many rows as the schedule says.
+  private mutating func rowBlocks(
+    _ rows: ValueID, _ site: ContractionSite,
+    _ body: (inout KernelLowering, _ first: ValueID, _ rows: ValueID) throws -> Void
+  ) throws {
+    guard schedule.tiles.count > 3, schedule.tiles[3] > 0 else { return try body(&self, emitter.builder.index(0), rows) }
+    let height = max(site.rows, schedule.tiles[3] / site.rows * site.rows)
+    if let known = emitter.builder.constant(rows), known <= height { return try body(&self, emitter.builder.index(0), rows) }
+    try loop(emitter.builder.index(0), rows, step: height) { lowering, first, _ in
+      try body(&lowering, first, lowering.part(of: rows, from: first, atMost: height))
+      return []
+    }
+  }
+
   /// Channels that are worked on at once; nil is all of them.
-  private func channelBlock(_ conv: Convolution) -> Int? {
-    guard let channels = conv.channels.constantValue, outputHoldsSums(conv.site), schedule.tiles.count > 2 else { return nil }
+  func channelBlock(_ conv: Convolution) -> Int? {
+    guard let channels = conv.channels.constantValue, schedule.tiles.count > 2 else { return nil }
     let most = max(1, schedule.tiles[2] / conv.taps)
     guard channels > most else { return nil }
     let parts = (channels + most - 1) / most
@@ -190,7 +211,7 @@ extension KernelLowering {
   }
 
   /// Weights that the kernel computes, a block of the depth at a time.
-  private mutating func computedWeights(
+  mutating func computedWeights(
     _ conv: Convolution, firstRow: ValueID, height: ValueID, start: ValueID, size: ValueID, room: Int
   ) throws -> MatrixPlace {
     guard let rows = conv.rows.constantValue else {

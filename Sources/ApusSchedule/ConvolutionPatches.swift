@@ -79,7 +79,8 @@ extension KernelLowering {
           lowering.emitter.builder.multiply(leadingTap, conv.dilations[0]))
       }
       let begin = lowering.emitter.builder.multiply(line, block.columns)
-      lowering.loop(zero, block.columns, step: lanes ?? 1) { lowering, j, _ in
+      let isShort = lowering.emitter.builder.constant(block.columns).map { $0 <= 16 * (lanes ?? 1) } ?? false
+      lowering.loop(zero, block.columns, step: lanes ?? 1, kind: isShort ? .unrolled : .serial) { lowering, j, _ in
         let source = lowering.emitter.builder.add(offset, j)
         let values = lowering.emitter.builder.load(patches.lines, [slot, remainder, source], lanes: lanes)
         lowering.emitter.builder.store(values, buffer, [row, lowering.emitter.builder.add(begin, j)])
@@ -92,90 +93,31 @@ extension KernelLowering {
   /// Copies the lines of input that a channel's taps read, with their padding.
   mutating func copyLines(_ patches: Patches, _ conv: Convolution, _ block: LineBlock, channel: ValueID) throws {
     let (last, zero) = (conv.last, emitter.builder.index(0))
-    let counts = conv.output.dropLast().map { emitter.size($0) }
-    let lines = unflatten(block.firstLine, counts).prefix(counts.count)
+    let first = lineIndices(block.firstLine, conv)
     var used = emitter.builder.index(patches.slots)
     if patches.sharesLines {
       let reach = (conv.kernel[0] - 1) * conv.dilations[0] + 1 - conv.strides[0]
       used = emitter.builder.add(emitter.builder.multiply(block.lines, conv.strides[0]), reach)
     }
-    // Input column = column of the block · stride + remainder + offset.
     let offset = emitter.builder.subtract(
       emitter.builder.multiply(block.firstColumn, conv.strides[last]), emitter.builder.index(conv.pads[last]))
     let tail = (conv.kernel[last] - 1) * conv.dilations[last] / conv.strides[last]
     let columns = emitter.builder.add(block.columns, tail)
     try loop(zero, used) { lowering, slot, _ in
-      var at = [Position.fixed(block.batch), .fixed(channel)]
-      var conditions: [ValueID] = []
-      let taps = patches.sharesLines ? [] : lowering.unflatten(slot, conv.kernel.dropLast().map { lowering.emitter.builder.index($0) })
-      for (axis, line) in lines.enumerated() {
-        let reach = patches.sharesLines ? slot : lowering.emitter.builder.multiply(taps[axis], conv.dilations[axis])
-        let start = lowering.emitter.builder.multiply(line, conv.strides[axis])
-        let index = lowering.emitter.builder.subtract(
-          lowering.emitter.builder.add(start, reach), lowering.emitter.builder.index(conv.pads[axis]))
-        conditions.append(lowering.emitter.builder.compare(.greaterEqual, index, zero))
-        conditions.append(lowering.emitter.builder.compare(.less, index, lowering.emitter.size(conv.input[axis])))
-        at.append(.fixed(index))
+      var ahead = [slot]
+      if !patches.sharesLines {
+        ahead = lowering.unflatten(slot, conv.kernel.dropLast().map { lowering.emitter.builder.index($0) })
+        for axis in ahead.indices { ahead[axis] = lowering.emitter.builder.multiply(ahead[axis], conv.dilations[axis]) }
       }
-      let isInside = conditions.first.map { first in
-        conditions.dropFirst().reduce(first) { lowering.emitter.builder.emit(.and, [$0, $1], .register(.bool)) }
-      }
+      let (at, isInside) = lowering.inputLine(conv, block, channel: channel, first: first, ahead: ahead)
       try lowering.loop(zero, lowering.emitter.builder.index(conv.strides[last])) { lowering, remainder, _ in
         try lowering.copyLine(
-          patches, conv, at: at, slot: slot, remainder: remainder,
-          offset: lowering.emitter.builder.add(offset, remainder), columns: columns, where: isInside)
+          conv, at: at, offset: lowering.emitter.builder.add(offset, remainder), columns: columns, where: isInside
+        ) { _, column in
+          (patches.lines, [slot, remainder, column])
+        }
         return []
       }
-      return []
-    }
-  }
-
-  /// Every stride-th column of a line, zeros where there is none.
-  private mutating func copyLine(
-    _ patches: Patches, _ conv: Convolution, at line: [Position], slot: ValueID, remainder: ValueID, offset: ValueID,
-    columns: ValueID, where isInside: ValueID?
-  ) throws {
-    let (last, zero) = (conv.last, emitter.builder.index(0))
-    let stride = conv.strides[last]
-    // Columns `from ..< to` have an element: 0 <= column · stride + offset < size.
-    let before = emitter.builder.maximum(emitter.builder.subtract(zero, offset), zero)
-    var from = emitter.builder.minimum(ceilDivide(before, stride), columns)
-    let room = emitter.builder.subtract(emitter.size(conv.input[last]), offset)
-    let end = ceilDivide(emitter.builder.maximum(room, zero), stride)
-    var to = emitter.builder.maximum(emitter.builder.minimum(end, columns), from)
-    if let isInside {
-      from = emitter.builder.emit(.select, [isInside, from, columns], .index)
-      to = emitter.builder.emit(.select, [isInside, to, columns], .index)
-    }
-    let unroll = schedule.unroll
-    schedule.unroll = 1
-    clear(patches, conv, slot: slot, remainder: remainder, from: zero, to: from)
-    try vectorizedOrScalar { lowering in
-      let span = lowering.emitter.builder.subtract(to, from)
-      try lowering.vectorLoop(span) { lowering, step, _, _ in
-        let column = lowering.emitter.builder.add(from, step)
-        let source = lowering.emitter.builder.add(lowering.emitter.builder.multiply(column, stride), offset)
-        let at = line + [Position(value: source, laneStride: lowering.emitter.lanes == nil ? 0 : stride)]
-        let element = conv.site.accumulator
-        let value = lowering.emitter.builder.convert(try lowering.emitter.emit(conv.x, at: at), to: element)
-        let spread = lowering.emitter.builder.splat(value, lanes: lowering.emitter.lanes)
-        lowering.emitter.builder.store(spread, patches.lines, [slot, remainder, column])
-        return []
-      }
-    }
-    clear(patches, conv, slot: slot, remainder: remainder, from: to, to: columns)
-    schedule.unroll = unroll
-  }
-
-  /// Zeroes columns `start ..< end` of a line.
-  private mutating func clear(
-    _ patches: Patches, _ conv: Convolution, slot: ValueID, remainder: ValueID, from start: ValueID, to end: ValueID
-  ) {
-    let element = conv.site.accumulator
-    vectorLoop(emitter.builder.subtract(end, start)) { lowering, step, _, _ in
-      let zero = lowering.emitter.builder.literal(.zero(element), element, lanes: lowering.emitter.lanes)
-      lowering.emitter.builder.store(
-        zero, patches.lines, [slot, remainder, lowering.emitter.builder.add(start, step)])
       return []
     }
   }

@@ -26,7 +26,7 @@ extension KernelLowering {
           lowering.schedule.unroll = 1
           try lowering.vectorLoop(block.columns) { lowering, j, _, _ in
             let sum = lowering.tapSum(patches, conv, weights, line: line, column: j)
-            try lowering.storeDepthwise(sum, conv, block, row: row, line: line, column: j, isFlat: isFlat)
+            try lowering.storeResult(sum, conv, block, row: row, line: line, column: j, isFlat: isFlat)
             return []
           }
           lowering.schedule.unroll = unroll
@@ -81,7 +81,8 @@ extension KernelLowering {
     return sum
   }
 
-  private mutating func storeDepthwise(
+  /// Finishes a register of sums at a line and column of the block and stores the result.
+  mutating func storeResult(
     _ sum: ValueID, _ conv: Convolution, _ block: LineBlock, row: ValueID, line: ValueID, column: ValueID, isFlat: Bool
   ) throws {
     let element = emitter.element(of: conv.site.result)

@@ -3,7 +3,7 @@
 //     swift run -c release Benchmarks [filter…] [--json] [--rounds N] [--thread-time]
 //
 // With --thread-time, what runs on one thread is timed by what that thread computes: for machines that are busy otherwise.
-// A filter picks the subjects and the groups whose names contain it.
+// A filter picks the subjects and the groups whose names contain it, or the one subject that it is the whole name of.
 
 import ApusTarget
 import Foundation
@@ -36,11 +36,16 @@ func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").u
 let machine = Machine.host()
 var report = Report()
 if !isJSON { show(Report.header) }
-for group in SubjectGroup.all() {
-  for subject in group.subjects {
-    guard filters.isEmpty || filters.contains(where: { subject.name.contains($0) || group.name.contains($0) }) else {
-      continue
-    }
+let groups = SubjectGroup.all()
+let names = Set(groups.flatMap { $0.subjects.map(\.name) })
+
+@MainActor func isWanted(_ subject: Subject, _ group: SubjectGroup) -> Bool {
+  filters.isEmpty
+    || filters.contains { names.contains($0) ? subject.name == $0 : subject.name.contains($0) || group.name.contains($0) }
+}
+
+for group in groups {
+  for subject in group.subjects where isWanted(subject, group) {
     let row: Report.Row
     do {
       let measurements = try Measurement.all(of: subject, machine: machine, rounds: rounds, clock: clock)

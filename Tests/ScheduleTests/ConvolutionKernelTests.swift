@@ -42,7 +42,46 @@ import Testing
     Geometry(x: [1, 5, 7, 7], w: [5, 1, 3, 3], attributes: ["pads": [1, 1, 1, 1]], groups: 5),
     Geometry(x: [2, 3, 40], w: [4, 3, 5], attributes: ["pads": [2, 2]]),
     Geometry(x: [1, 2, 4, 5, 6], w: [3, 2, 2, 2, 3], attributes: ["pads": [1, 0, 1, 0, 1, 1]]),
+    Geometry(x: [1, 2, 6, 5, 9], w: [3, 2, 2, 2, 3], attributes: ["strides": [2, 1, 2], "dilations": [1, 2, 3]]),
+    // Too many taps to be written out.
+    Geometry(x: [1, 2, 70], w: [3, 2, 51], attributes: ["pads": [7, 0], "strides": [2]]),
+    Geometry(x: [1, 2, 12, 15], w: [5, 2, 8, 8], attributes: ["pads": [1, 2, 3, 4], "dilations": [1, 2]]),
+    // Few output channels for each input channel.
+    Geometry(x: [2, 3, 9, 21], w: [6, 1, 3, 3], attributes: ["pads": [1, 1, 1, 1], "strides": [2, 2]], groups: 3),
+    Geometry(x: [1, 3, 5, 6, 7], w: [3, 1, 2, 1, 3], attributes: ["dilations": [2, 1, 2]], groups: 3),
+    Geometry(x: [1, 4, 19], w: [4, 1, 4], groups: 4),
   ]) func groupsAndOtherRanks(g: Geometry) throws { try check(g) }
+
+  /// Lines and columns by their remainders, some of which no tap reads.
+  @Test(arguments: [
+    Geometry(x: [1, 2, 13, 17], w: [3, 2, 3, 3], attributes: ["strides": [3, 2], "dilations": [2, 3], "pads": [2, 1, 0, 3]]),
+    Geometry(x: [1, 3, 9, 9], w: [4, 3, 2, 2], attributes: ["strides": [4, 3]]),
+    Geometry(x: [1, 3, 16, 5], w: [7, 3, 1, 3], attributes: ["strides": [2, 1], "pads": [0, 1, 0, 1]]),
+    Geometry(x: [1, 3, 7, 6], w: [7, 3, 1, 1], attributes: ["strides": [2, 2], "pads": [0, 1, 1, 0]]),
+    Geometry(x: [2, 40, 6, 7], w: [9, 40, 3, 3], attributes: ["pads": [1, 1, 1, 1]]),
+  ]) func stridesAndDilations(g: Geometry) throws { try check(g) }
+
+  @Test func computedOperands() throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [1, 2, 6, 9])
+    let w = f.input(.f32, [3, 2, 3, 3])
+    let y = try f.op(.conv, [try f.op(.abs, [x]), try f.op(.neg, [w])], [ints("pads", [1, 1, 1, 1])])
+    let z = try f.op(.exp, [try f.op(.neg, [try f.op(.abs, [y])])])
+    try f.check([z], [randomTensor(.f32, [1, 2, 6, 9]), randomTensor(.f32, [3, 2, 3, 3], seed: 2)], tolerance: 1e-4)
+  }
+
+  @Test func notANumberAndInfinity() throws {
+    for groups in [1, 2] {
+      var f = KernelFixture()
+      let x = f.input(.f32, [1, 2, 5, 11])
+      let w = f.input(.f32, [2, .constant(2 / groups), 3, 3])
+      let y = try f.op(.conv, [x, w], [ints("pads", [1, 1, 1, 1]), int("groups", groups)])
+      var values = try randomTensor(.f32, [1, 2, 5, 11])
+      values.setScalar(.float(.nan), at: 13)
+      values.setScalar(.float(.infinity), at: 47)
+      try f.check([y], [values, randomTensor(.f32, [2, 2 / groups, 3, 3], seed: 2)], tolerance: 1e-4)
+    }
+  }
 
   @Test func otherTypes() throws {
     let g = Geometry(x: [1, 3, 6, 9], w: [4, 3, 3, 3], attributes: ["pads": [1, 1, 1, 1]])

@@ -238,8 +238,8 @@ extension OpInfo {
 
   static let contract = OpInfo(
     code: .contract, name: "contract", group: "loops",
-    signature: "contract(lhs: &[..a]T, rhs: &[..c]T, out: &[..o]U, depth: <>s64, rows: <>s64, columns: <>s64, indices: <>s64*, lhs_axes: ints, rhs_axes: ints, out_axes: ints, block: ints, unroll: int = 1, accumulate: bool = false)  where T: any, U: any",
-    summary: "The contraction micro-kernel. For i < `rows`, j < `columns`: out[o + i, + j] = epilogue(i, j, (accumulate ? out[o + i, + j] : 0) + Σ p < depth lhs[l + i, + p] · rhs[r + p, + j]), kept in registers throughout. The index operands are those of lhs, then rhs, then out; i, j, p advance along the named axes. The epilogue region, if not empty, takes row, column and a register of the accumulator, and yields the register to store.",
+    signature: "contract(lhs: &[..a]T, rhs: &[..c]T, out: &[..o]U, depth: <>s64, rows: <>s64, columns: <>s64, indices: <>s64*, lhs_axes: ints, rhs_axes: ints, out_axes: ints, block: ints, unroll: int = 1, accumulate: bool = false, taps: ints = [])  where T: any, U: any",
+    summary: "The contraction micro-kernel. For i < `rows`, j < `columns`: out[o + i, + j] = epilogue(i, j, (accumulate ? out[o + i, + j] : 0) + Σ p < depth lhs[l + i, + p] · rhs[r + p, + j]), kept in registers throughout. The index operands are those of lhs, then rhs, then out; i, j, p advance along the named axes. With `taps`, p is a channel and a tap, the tap fastest: rhs is read at p / count along its first axis, and taps[p % count] further along j; depth is a multiple of their count. The epilogue region, if not empty, takes row, column and a register of the accumulator, and yields the register to store.",
     operands: [
       OperandInfo("lhs", TypePattern(.dims([.pack("a")]), .variable("T"), form: .buffer)),
       OperandInfo("rhs", TypePattern(.dims([.pack("c")]), .variable("T"), form: .buffer)),
@@ -256,6 +256,7 @@ extension OpInfo {
       AttributeInfo("block", .ints),
       AttributeInfo("unroll", .int, default: .int(1)),
       AttributeInfo("accumulate", .bool, default: .bool(false)),
+      AttributeInfo("taps", .ints, default: .ints([])),
     ],
     results: ResultRule.patterns([]),
     regions: [
@@ -271,6 +272,7 @@ extension OpInfo {
       ConstraintInfo("C1", "`lhs_axes` are those of i and p, `rhs_axes` of p and j, `out_axes` of i and j, each within its buffer"),
       ConstraintInfo("C2", "one index for each axis of the three buffers"),
       ConstraintInfo("C3", "`block` is the rows and the lanes of columns that the registers hold"),
+      ConstraintInfo("C4", "no tap is negative"),
     ],
     maxULP: 0)
 

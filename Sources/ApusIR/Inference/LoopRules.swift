@@ -75,6 +75,8 @@ extension TypeInference {
     try require(count == total, "C2", .op, "\(count) for \(total) axes")
     let block = ints("block")
     try require(block.count == 2 && block.allSatisfy { $0 > 0 }, "C3", .attribute("block"), "it is \(block)")
+    let taps = ints("taps")
+    try require(taps.allSatisfy { $0 >= 0 }, "C4", .attribute("taps"), "they are \(taps)")
   }
 }
 

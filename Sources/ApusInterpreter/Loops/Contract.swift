@@ -9,18 +9,20 @@ extension Run {
     let (lhs, rhs, out) = (operands[0].buffer, operands[1].buffer, operands[2].buffer)
     let (depth, rows, columns) = (operands[3].register.index, operands[4].register.index, operands[5].register.index)
     var rest = operands.dropFirst(6).map { $0.register.index }[...]
-    func offsets(_ buffer: Buffer, _ axes: String, _ rows: Int, _ columns: Int) throws -> [Int] {
+    let taps = function.ints("taps", of: step.op) ?? []
+    func offsets(_ buffer: Buffer, _ axes: String, _ rows: Int, _ columns: Int, taps: [Int] = []) throws -> [Int] {
       let start = Array(rest.prefix(buffer.shape.count))
       rest = rest.dropFirst(buffer.shape.count)
       guard let axes = function.ints(axes, of: step.op) else { preconditionFailure("contract without \(axes)") }
       return try (0..<rows).flatMap { row in
         var index = start
-        index[axes[0]] += row
+        index[axes[0]] += taps.isEmpty ? row : row / taps.count
+        if !taps.isEmpty { index[axes[1]] += taps[row % taps.count] }
         return try buffer.offsets(of: index, along: axes[1], stride: 1, count: columns)
       }
     }
     let left = lhs.load(try offsets(lhs, "lhs_axes", rows, depth), count: rows * depth)
-    let right = rhs.load(try offsets(rhs, "rhs_axes", depth, columns), count: depth * columns)
+    let right = rhs.load(try offsets(rhs, "rhs_axes", depth, columns, taps: taps), count: depth * columns)
     let places = try offsets(out, "out_axes", rows, columns)
     let start = function.bool("accumulate", of: step.op) == true ? out.load(places, count: places.count) : nil
     let sums: Elements

@@ -18,6 +18,8 @@ struct ContractionTile {
   var isRightContiguous: Bool
   /// Whether the right operand has nothing to read beyond its last column.
   var isMasked: Bool
+  /// Where the taps of a channel lie in the right operand; empty where each step of the depth has a row of its own.
+  var taps: [Int]
 
   /// What a call passes. Strides are in elements, i64.
   struct Arguments {
@@ -53,7 +55,7 @@ extension ContractionTile {
   private var name: String {
     let steps = [leftDepthStride, rightDepthStride].map { $0.map { ".\($0)" } ?? ".n" }.joined()
     return "apus.tile.\(block.rows)x\(block.vectors)x\(block.lanes)x\(block.unroll).\(accumulator).\(left).\(right)\(steps)"
-      + (isRightContiguous ? "" : ".scattered") + (isMasked ? ".masked" : "")
+      + (isRightContiguous ? "" : ".scattered") + (isMasked ? ".masked" : "") + taps.map { "_\($0)" }.joined()
   }
 
   private func function(_ code: FunctionLowering) -> CodeFunction {
@@ -84,10 +86,13 @@ extension ContractionTile {
     } else: {
       cells.map { e.load(sumType, place(p[9], p[10], $0.0, $0.1)) }
     }
-    var kernel = MicroKernel(
-      block, a: .rows(rows, depth: leftDepthStride.map { e.index($0) } ?? p[2]),
-      b: .general(
-        step: isRightContiguous ? e.index(1) : p[5], depth: rightDepthStride.map { e.index($0) } ?? p[4]))
+    precondition(taps.isEmpty || isRightContiguous, "columns of taps lie side by side")
+    let depthStride = rightDepthStride.map { e.index($0) } ?? p[4]
+    let columns: MicroKernel.Layout =
+      taps.isEmpty
+      ? .general(step: isRightContiguous ? e.index(1) : p[5], depth: depthStride)
+      : .tapped(depth: depthStride, offsets: taps)
+    var kernel = MicroKernel(block, a: .rows(rows, depth: leftDepthStride.map { e.index($0) } ?? p[2]), b: columns)
     if isMasked { kernel.columns = .count(p[8]) }
     kernel.widenA = widening(left, code)
     kernel.widenB = widening(right, code)

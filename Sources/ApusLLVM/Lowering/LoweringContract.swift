@@ -21,11 +21,17 @@ extension FunctionLowering {
     }
   }
 
-  /// Whether an operand of `contract`, the right one, holds whole blocks of columns: an axis whose size, with the padding of
-  /// its layout, is a multiple of them, walked from a multiple on.
-  func isPadded(_ operands: [ValueID], _ type: TensorType, _ axis: Int, to columns: Int) -> Bool {
-    let first = 6 + self.type(operands[0]).rank
-    guard isMultiple(operands[first + axis], of: columns) else { return false }
+  /// Whether the right operand of `contract` holds whole blocks of columns: an axis whose size, with the padding of its layout,
+  /// is a multiple of them, walked from a multiple on; or, with taps, one that is surely long enough for all of them.
+  func isPadded(_ operands: [ValueID], _ type: TensorType, _ axis: Int, to columns: Int, taps: [Int]) -> Bool {
+    let first = operands[6 + self.type(operands[0]).rank + axis]
+    if let reach = taps.max() {
+      guard type.layout == nil, let size = type.dims[axis].constantValue, let start = constantIndex(first),
+        let most = upperBound(operands[5])
+      else { return false }
+      return start + (most + columns - 1) / columns * columns + reach <= size
+    }
+    guard isMultiple(first, of: columns) else { return false }
     guard let layout = type.layout else {
       return type.dims[axis].constantValue.map { $0 % columns == 0 } ?? false
     }
@@ -63,6 +69,7 @@ private struct Contraction {
   private let block: RegisterBlock
   private let accumulator: ElementType
   private let accumulates: Bool
+  private let taps: [Int]
   /// Whether every block of the right operand can be read whole.
   private let isRightPadded: Bool
   private let epilogue: BlockID?
@@ -110,7 +117,9 @@ private struct Contraction {
     while size[1] % lanes != 0 { lanes /= 2 }
     block = RegisterBlock(
       rows: size[0], vectors: size[1] / lanes, lanes: lanes, unroll: function.int("unroll", of: op) ?? 1)
-    isRightPadded = code.isPadded(function.operands(of: op), rhs.buffer.type, rhs.axes[1], to: block.columns)
+    taps = function.ints("taps", of: op) ?? []
+    isRightPadded = code.isPadded(function.operands(of: op), rhs.buffer.type, rhs.axes[1], to: block.columns,
+      taps: taps)
     isOneBlock = (
       (code.upperBound(operands[4]) ?? .max) <= block.rows, (code.upperBound(operands[5]) ?? .max) <= block.columns
     )
@@ -147,7 +156,7 @@ private struct Contraction {
     guard isPlain, epilogue == nil else { return emitParked(place, base) }
     let whole = (base, out.strides[0])
     when(isWhole(place)) {
-      callTile(place, initial: accumulates ? whole : nil, out: whole)
+      callTile(place, isWide: true, initial: accumulates ? whole : nil, out: whole)
     } else: {
       emitParked(place, base)
     }
@@ -182,18 +191,14 @@ private struct Contraction {
   private func emitParked(_ place: Block, _ base: CodeValue) {
     let sums = e.stackSlot(sumType, count: block.rows * block.vectors, alignment: 64)
     let parked = (sums, e.index(block.columns))
-    if accumulates {
-      when(isWide(place)) {
-        forEachVector(place, isWide: true) { e.store(load(base, $0), address(sums, $0)) }
-      } else: {
-        forEachVector(place, isWide: false) { e.store(load(base, $0), address(sums, $0)) }
+    func emit(isWide: Bool) {
+      if accumulates { forEachVector(place, isWide: isWide) { e.store(load(base, $0), address(sums, $0)) } }
+      callTile(place, isWide: isWide, initial: accumulates ? parked : nil, out: parked)
+      forEachVector(place, isWide: isWide) {
+        store(finish(e.load(sumType, address(sums, $0)), $0, place), base, $0)
       }
     }
-    callTile(place, initial: accumulates ? parked : nil, out: parked)
-    func finish(isWide: Bool) {
-      forEachVector(place, isWide: isWide) { store(self.finish(e.load(sumType, address(sums, $0)), $0, place), base, $0) }
-    }
-    when(isWide(place)) { finish(isWide: true) } else: { finish(isWide: false) }
+    when(isWide(place)) { emit(isWide: true) } else: { emit(isWide: false) }
   }
 
   /// Columns outside, so that what an epilogue reads for a column is read once for all rows.
@@ -212,14 +217,16 @@ private struct Contraction {
 
   private var sumType: CodeType { e.registerType(accumulator).vector(block.lanes) }
 
+  /// Only a block that lacks columns needs the variant that leaves lanes out, and only where there is no padding to read.
   private func callTile(
-    _ place: Block, initial: (CodeValue, CodeValue)?, out: (CodeValue, CodeValue)
+    _ place: Block, isWide: Bool, initial: (CodeValue, CodeValue)?, out: (CodeValue, CodeValue)
   ) {
     let tile = ContractionTile(
       block: block, accumulator: accumulator, left: lhs.buffer.type.element, right: rhs.buffer.type.element,
       leftDepthStride: e.knownInteger(lhs.strides[1]) == 1 ? 1 : nil,
       rightDepthStride: e.knownInteger(rhs.strides[0]) == block.columns ? block.columns : nil,
-      isRightContiguous: rhs.strides[1] == e.index(1), isMasked: !isRightPadded && !isEven(place.columns))
+      isRightContiguous: rhs.strides[1] == e.index(1), isMasked: !isRightPadded && !isWide,
+      taps: taps)
     tile.call(
       ContractionTile.Arguments(
         left: start(lhs, [place.row, nil]), leftStrides: (lhs.strides[0], lhs.strides[1]),
@@ -228,8 +235,6 @@ private struct Contraction {
         out: (pointer: out.0, rowStride: out.1)),
       from: code)
   }
-
-  private func isEven(_ columns: CodeValue) -> Bool { e.knownInteger(columns) == block.columns }
 }
 
 /// One vector of a block.

@@ -16,6 +16,8 @@ struct MicroKernel {
     case general(step: CodeValue, depth: CodeValue)
     /// At k · depth from a pointer of each row's own; of the left operand only.
     case rows([CodeValue], depth: CodeValue)
+    /// Of the right operand only, whose steps are channels × taps: at channel · depth + offsets[tap] + i.
+    case tapped(depth: CodeValue, offsets: [Int])
   }
 
   /// How an element of an operand becomes one of the sums' type: both types are the sums' own when nil.
@@ -82,8 +84,8 @@ struct MicroKernel {
     }
     var sums = cells.map { initial?($0) ?? e.zero(type) }
 
-    func step(_ k: CodeValue, _ ahead: Int, _ sums: [CodeValue]) -> [CodeValue] {
-      let right = masks.indices.map { rightVector(e, type, b, k, ahead, vector: $0, mask: masks[$0]) }
+    func step(_ k: CodeValue, _ ahead: Int, _ sums: [CodeValue], channel: CodeValue? = nil) -> [CodeValue] {
+      let right = masks.indices.map { rightVector(e, type, b, channel ?? k, ahead, vector: $0, mask: masks[$0]) }
       var next = sums
       for row in 0..<rows {
         let left = e.splat(leftElement(e, element, a, k, ahead, row: row), block.lanes)
@@ -95,6 +97,15 @@ struct MicroKernel {
       return next
     }
 
+    if case .tapped(_, let offsets) = self.b {
+      let channels = e.quotient(depth, e.index(offsets.count), signed: false)
+      sums = e.forLoop(e.index(0), channels, carrying: sums) { channel, sums in
+        let k = e.mul(channel, e.index(offsets.count))
+        return offsets.indices.reduce(sums) { step(k, $1, $0, channel: channel) }
+      }
+      for (cell, sum) in zip(cells, sums) { finish(cell, sum) }
+      return
+    }
     let rest = e.remainder(depth, e.index(block.unroll), signed: false)
     let unrolled = e.sub(depth, rest)
     sums = e.forLoop(e.index(0), unrolled, step: block.unroll, carrying: sums) { k, sums in
@@ -131,6 +142,7 @@ extension MicroKernel {
       case .strided(let stride): (stride, e.index(1))
       case .general(let step, let depth): (step, depth)
       case .rows(_, let depth): (e.index(0), depth)
+      case .tapped: preconditionFailure("the left operand of a micro-kernel has no taps")
       }
     var base = a
     if case .rows(let rows, _) = self.a { base = rows[row] }
@@ -158,6 +170,8 @@ extension MicroKernel {
       loaded = contiguous(e, stored, b, column, depth: depth, k, ahead, mask)
     case .general(let step, let depth):
       loaded = scattered(e, stored, b, column, step: step, depth: depth, k, ahead)
+    case .tapped(let depth, let offsets):
+      loaded = contiguous(e, stored, b, column + offsets[ahead], depth: depth, k, 0, mask)
     case .rows: preconditionFailure("the right operand of a micro-kernel has one pointer")
     }
     return widenB?.convert(loaded) ?? loaded
