@@ -12,7 +12,8 @@ public struct Schedule: Hashable, Sendable {
     public static let rhs = Packing(rawValue: 2)
   }
 
-  /// Tile size of each axis, in elements; 0 leaves the axis whole.
+  /// Tile size of each axis, in elements; 0 leaves the axis whole. Of a contraction m, n and k of what one task computes at once,
+  /// then the rows of the left side that are worked on before the next ones.
   public var tiles: [Int]
   /// Axes from the outermost loop to the innermost.
   public var order: [Int]

@@ -108,7 +108,12 @@ extension FunctionLowering {
       return e.reversed(marked(e.load(type, pointer)))
     case .none where access.mask == nil:
       return e.splat(marked(e.load(type.scalar, address(access.buffer, access.indices))), lanes)
-    case .back, .none, .scattered:
+    case .everyOther where access.mask == nil:
+      // Two loads that end with the last lane, so that nothing beyond it is read.
+      let pointer = address(access.buffer, access.indices)
+      let (low, high) = (e.load(type, pointer), e.load(type, e.offset(pointer, type.scalar, by: lanes - 1)))
+      return e.shuffle(marked(low), marked(high), (0..<lanes).map { 2 * $0 < lanes ? 2 * $0 : 2 * $0 + 1 })
+    case .back, .none, .everyOther, .scattered:
       let nothing = access.mask.map { _ in e.constantData([UInt8](repeating: 0, count: 8), alignment: 8) }
       return (0..<lanes).reduce(e.poison(type)) { vector, lane in
         var pointer = laneAddress(access, lane)
@@ -138,7 +143,7 @@ extension FunctionLowering {
     case .back where access.mask == nil:
       let pointer = e.offset(address(access.buffer, access.indices), x.type.scalar, by: 1 - lanes)
       aliases.mark(e.store(e.reversed(x), pointer), scope)
-    case .back, .none, .scattered:
+    case .back, .none, .everyOther, .scattered:
       let nowhere = access.mask.map { _ in e.stackSlot(e.types.i64) }
       for lane in 0..<lanes {
         var pointer = laneAddress(access, lane)
@@ -157,12 +162,17 @@ extension FunctionLowering {
 
   /// How the lanes of an access lie in memory.
   private enum Step {
-    case none, ahead, back, scattered
+    case none, ahead, back, everyOther, scattered
   }
 
   private func step(_ access: Access, lanes: Int) -> Step {
     let type = access.buffer.type
     if access.stride == 0 { return .none }
+    if access.stride == 2, type.layout == nil, type.rank > 0, lanes > 1,
+      access.buffer.strides[access.along] == e.index(1)
+    {
+      return .everyOther
+    }
     guard abs(access.stride) == 1, type.rank > 0, isAdjacent(access, lanes: lanes) else { return .scattered }
     return access.stride > 0 ? .ahead : .back
   }

@@ -58,13 +58,18 @@ private struct PackingOrder {
     self.strides = strides
   }
 
-  /// Writes the elements that exist, a run of the innermost entry at a time.
+  /// Writes the elements that exist, a run of the innermost entry at a time, and all runs along a whole axis in a row.
   func copy<Element: BitwiseCopyable>(
     _ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer, as _: Element.Type
   ) {
     guard let inner = entries.last, extents.allSatisfy({ $0 > 0 }) else { return }
     let size = MemoryLayout<Element>.size
     let step = strides[inner.axis] * inner.step
+    // The entry before the innermost, where it is all of another axis.
+    var row = Entry(axis: inner.axis, extent: 1, step: 0)
+    if let entry = entries.dropLast().last, entry.axis != inner.axis, entry.extent == shape[entry.axis] { row = entry }
+    let pitch = row.step == 0 ? 0 : strides[row.axis]
+    let outer = row.step == 0 ? entries.count - 1 : entries.count - 2
     var index = Array(repeating: 0, count: shape.count)
     var counter = Array(repeating: 0, count: entries.count)
     var place = 0
@@ -73,18 +78,21 @@ private struct PackingOrder {
         let count = min(inner.extent, (shape[inner.axis] - index[inner.axis] + inner.step - 1) / inner.step)
         var from = 0
         for axis in shape.indices { from += index[axis] * strides[axis] }
-        for run in 0..<count {
-          let element = source.loadUnaligned(fromByteOffset: (from + run * step) * size, as: Element.self)
-          target.storeBytes(of: element, toByteOffset: (place + run) * size, as: Element.self)
+        for line in 0..<row.extent {
+          let (start, end) = (from + line * pitch, place + line * inner.extent)
+          for run in 0..<count {
+            let element = source.loadUnaligned(fromByteOffset: (start + run * step) * size, as: Element.self)
+            target.storeBytes(of: element, toByteOffset: (end + run) * size, as: Element.self)
+          }
         }
       }
-      place += inner.extent
-    } while advance(&counter, &index)
+      place += row.extent * inner.extent
+    } while advance(&counter, &index, outer)
   }
 
-  /// Steps to the next run; false after the last.
-  private func advance(_ counter: inout [Int], _ index: inout [Int]) -> Bool {
-    for position in entries.indices.dropLast().reversed() {
+  /// Steps along the first `outer` entries; false after the last.
+  private func advance(_ counter: inout [Int], _ index: inout [Int], _ outer: Int) -> Bool {
+    for position in (0..<outer).reversed() {
       let entry = entries[position]
       counter[position] += 1
       index[entry.axis] += entry.step
