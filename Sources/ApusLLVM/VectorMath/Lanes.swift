@@ -157,33 +157,41 @@ extension Lanes {
   var format: FloatFormat { isDouble ? .binary64 : .binary32 }
 }
 
-/// A float near an integer n: n itself as a float, and a pattern whose low bits are n.
+/// A float near an integer n: n itself as a float, and a pattern whose low bits are n, or n plus an offset.
 struct RoundedLanes {
   let number: Lanes
   private let shifted: Lanes
+  /// What the low bits hold beside n.
+  private let offset: Int
 
   /// Nearest integer, ties to even, for |x| < 2^(fractionBits − 1).
   init(_ x: Lanes) {
-    self.init(alreadyShifted: x + x.format.roundingShift)
+    let shift = x.format.roundingShift
+    shifted = x + shift
+    number = shifted - shift
+    offset = 0
   }
 
-  /// The nearest integer of x · factor.
+  /// The nearest integer of x · factor, to become an exponent.
   init(_ x: Lanes, times factor: Double) {
-    self.init(alreadyShifted: x.multiplied(by: factor, plus: x.constant(x.format.roundingShift)))
-  }
-
-  private init(alreadyShifted shifted: Lanes) {
-    self.shifted = shifted
-    number = shifted - shifted.format.roundingShift
+    // Twice the bias besides: the halves of an exponent then carry one each, at no cost. The sum is exact.
+    offset = 2 * x.format.bias
+    let shift = x.format.roundingShift + Double(offset)
+    shifted = x.multiplied(by: factor, plus: x.constant(shift))
+    number = shifted - shift
   }
 
   /// n modulo 2^k in the low k bits, k below the shift's lowest bit; what stands above is not part of n.
-  var lowBits: Lanes { shifted.bits }
+  var lowBits: Lanes {
+    precondition(offset == 0, "the low bits of an exponent are not n")
+    return shifted.bits
+  }
 
   /// 2^(n + extra), for an exponent in the normal range.
   func powerOfTwo(extra: Int = 0) -> Lanes {
     let format = shifted.format
-    return ((shifted.bits + shifted.bits.integer(format.bias + extra)) << format.fractionBits).asFloat
+    let rest = format.bias + extra - offset
+    return ((rest == 0 ? shifted.bits : shifted.bits + shifted.bits.integer(rest)) << format.fractionBits).asFloat
   }
 
   /// y · 2^(n + extra) rounded once, for exponents down to twice the normal range.
@@ -195,11 +203,11 @@ struct RoundedLanes {
   /// Two factors whose product is 2^(n + extra).
   func halves(extra: Int = 0) -> (Lanes, Lanes) {
     let format = shifted.format
-    // The rounding shift is even and its halves end in more zeros than an exponent has bits.
-    let half = shifted.bits >> 1
-    let rest = shifted.bits - half
-    let first = (half + half.integer(format.bias)) << format.fractionBits
-    let second = (rest + rest.integer(format.bias + extra)) << format.fractionBits
-    return (first.asFloat, second.asFloat)
+    precondition(offset == 2 * format.bias, "an exponent is made with its bias")
+    let exponent = shifted.bits << format.fractionBits
+    let first = (shifted.bits << (format.fractionBits - 1)) & shifted.bits.integer(-1 << format.fractionBits)
+    let second = exponent - first
+    guard extra != 0 else { return (first.asFloat, second.asFloat) }
+    return (first.asFloat, (second + second.integer(extra << format.fractionBits)).asFloat)
   }
 }
