@@ -497,7 +497,7 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
-    body: "e = exp(x - reduce_max(x, axes: [axis], keep_dims: true))\ne / reduce_sum(e, axes: [axis], keep_dims: true)",
+    body: "e = exp(x - reduce_max(x, axes: [axis], keep_dims: true))\ne * (1 / reduce_sum(e, axes: [axis], keep_dims: true))",
     examples: [
       "softmax([0, 0]) = [0.5, 0.5]",
     ],
@@ -547,7 +547,7 @@ extension OpInfo {
     constraints: [
       ConstraintInfo("C1", "`scale` and `bias` broadcast to `x`: aligned at the last axes, each of their sizes is 1 or that of `x`"),
     ],
-    body: "a = range(axis, rank(x))\nw = if type(x) == f64 { x } else { convert(x, to: f32) }\nd = w - mean(w, axes: a, keep_dims: true)\ny = convert(d / sqrt(mean(d * d, axes: a, keep_dims: true) + epsilon), to: type(x))\nz = if has(scale) { y * scale } else { y }\nif has(bias) { z + bias } else { z }",
+    body: "a = range(axis, rank(x))\nw = if type(x) == f64 { x } else { convert(x, to: f32) }\nd = w - mean(w, axes: a, keep_dims: true)\ny = convert(d * (1 / sqrt(mean(d * d, axes: a, keep_dims: true) + epsilon)), to: type(x))\nz = if has(scale) { y * scale } else { y }\nif has(bias) { z + bias } else { z }",
     examples: [
       "layer_norm([1, 3], epsilon: 0) = [-1, 1]",
     ],
@@ -574,7 +574,7 @@ extension OpInfo {
     constraints: [
       ConstraintInfo("C1", "`scale` broadcasts to `x`: aligned at the last axes, each of its sizes is 1 or that of `x`"),
     ],
-    body: "w = if type(x) == f64 { x } else { convert(x, to: f32) }\ny = convert(w / sqrt(mean(w * w, axes: range(axis, rank(x)), keep_dims: true) + epsilon), to: type(x))\nif has(scale) { y * scale } else { y }",
+    body: "w = if type(x) == f64 { x } else { convert(x, to: f32) }\ny = convert(w * (1 / sqrt(mean(w * w, axes: range(axis, rank(x)), keep_dims: true) + epsilon)), to: type(x))\nif has(scale) { y * scale } else { y }",
     examples: [
       "rms_norm([3, 3], epsilon: 0) = [1, 1]",
     ],
@@ -666,7 +666,7 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
-    body: "x / sqrt(max(reduce_sum(x * x, axes: [axis], keep_dims: true), epsilon))",
+    body: "x * (1 / sqrt(max(reduce_sum(x * x, axes: [axis], keep_dims: true), epsilon)))",
     examples: [
       "l2_normalize([3, 4]) = [0.6, 0.8]",
     ],
