@@ -11,6 +11,8 @@ struct Folding {
   /// Ties of an arg reduction go to the last.
   private let takesLast: Bool
   private let reducedAxis: Int
+  /// Narrow where all indices fit, so that a vector of them is no wider than one of values.
+  private let indexElement: ElementType
 
   init(_ op: OpID, in host: Function) {
     code = host.opcode(of: op)
@@ -19,6 +21,9 @@ struct Folding {
     result = host.type(of: host.result(of: op)).element
     takesLast = host.bool("last", of: op) ?? false
     reducedAxis = host.int("axis", of: op) ?? 0
+    let dims = host.type(of: operand).dims
+    let most = dims.indices.contains(reducedAxis) ? host.symbols.bounds(of: dims[reducedAxis]).upper : nil
+    indexElement = element.byteCount <= 4 && most.map { $0 <= Int(Int32.max) } ?? false ? .s32 : .s64
   }
 
   /// The fold of a window or a scan, by its `kind`.
@@ -35,6 +40,7 @@ struct Folding {
     result = element
     takesLast = false
     reducedAxis = 0
+    indexElement = .s64
   }
 
   var isArg: Bool { code == .argMax || code == .argMin }
@@ -46,7 +52,7 @@ struct Folding {
   func axis(_ rank: Int) -> Int { min(reducedAxis, rank - 1) }
 
   /// f16 and bf16 fold in f32; others in their own type.
-  private var wide: ElementType {
+  var wide: ElementType {
     switch (element, code) {
     case (.f16, .reduceSum), (.bf16, .reduceSum), (.f16, .reduceProd), (.bf16, .reduceProd): .f32
     default: element
@@ -78,8 +84,8 @@ struct Folding {
     switch code {
     case .reduceSum: "sum"
     case .reduceProd: "prod"
-    case .reduceMax: "max"
-    case .reduceMin: "min"
+    case .reduceMax, .argMax: "max"
+    case .reduceMin, .argMin: "min"
     case .reduceAnd: "and"
     default: "or"
     }
@@ -87,21 +93,50 @@ struct Folding {
 
   func initial(_ emitter: inout ElementEmitter, lanes: Int?) -> [ValueID] {
     let value = emitter.builder.literal(neutral, wide, lanes: lanes)
-    return isArg ? [value, emitter.builder.literal(.signed(0), .s64, lanes: lanes)] : [value]
+    return isArg ? [value, emitter.builder.literal(.signed(0), indexElement, lanes: lanes)] : [value]
   }
 
-  func combine(_ emitter: inout ElementEmitter, _ a: ValueID, _ b: ValueID) -> ValueID {
-    emitter.elementwise(combiner, [a, b], wide)
+  /// What two partial folds are together; that of arg reductions does not mind which of them came first.
+  func combine(_ emitter: inout ElementEmitter, _ a: [ValueID], _ b: [ValueID]) -> [ValueID] {
+    guard isArg else { return [emitter.elementwise(combiner, [a[0], b[0]], wide)] }
+    var isBetter = emitter.elementwise(code == .argMax ? .greater : .less, [b[0], a[0]], .bool)
+    var isTie = emitter.elementwise(.equal, [b[0], a[0]], .bool)
+    if element.isFloat {
+      let aIsNaN = emitter.elementwise(.notEqual, [a[0], a[0]], .bool)
+      let bIsNaN = emitter.elementwise(.notEqual, [b[0], b[0]], .bool)
+      let isFirstNaN = emitter.elementwise(.and, [bIsNaN, emitter.elementwise(.not, [aIsNaN], .bool)], .bool)
+      isBetter = emitter.elementwise(.or, [isBetter, isFirstNaN], .bool)
+      isTie = emitter.elementwise(.or, [isTie, emitter.elementwise(.and, [aIsNaN, bIsNaN], .bool)], .bool)
+    }
+    let wins = emitter.elementwise(takesLast ? .greater : .less, [b[1], a[1]], .bool)
+    let takesB = emitter.elementwise(.or, [isBetter, emitter.elementwise(.and, [isTie, wins], .bool)], .bool)
+    return [
+      emitter.elementwise(.select, [takesB, b[0], a[0]], wide),
+      emitter.elementwise(.select, [takesB, b[1], a[1]], indexElement),
+    ]
   }
 
-  func foldLanes(_ emitter: inout ElementEmitter, _ vector: ValueID) -> ValueID {
-    emitter.builder.emit(
-      .reduceLanes, [vector], .register(wide), attributes: [NamedAttribute("kind", .name(laneKind))])
+  func foldLanes(_ emitter: inout ElementEmitter, _ vectors: [ValueID]) -> [ValueID] {
+    let value = emitter.builder.emit(
+      .reduceLanes, [vectors[0]], .register(wide), attributes: [NamedAttribute("kind", .name(laneKind))])
+    guard isArg else { return [value] }
+    // Of the lanes that hold the best value, the first or the last index.
+    var isBest = emitter.elementwise(.equal, [vectors[0], value], .bool)
+    if element.isFloat {
+      let isNaN = emitter.elementwise(.notEqual, [vectors[0], vectors[0]], .bool)
+      isBest = emitter.elementwise(.or, [isBest, isNaN], .bool)
+    }
+    let other = emitter.builder.literal(takesLast ? .signed(0) : .greatest(indexElement), indexElement, lanes: nil)
+    let candidates = emitter.elementwise(.select, [isBest, vectors[1], other], indexElement)
+    let index = emitter.builder.emit(
+      .reduceLanes, [candidates], .register(indexElement),
+      attributes: [NamedAttribute("kind", .name(takesLast ? "max" : "min"))])
+    return [value, index]
   }
 
   /// The state after one more element (or one more of each lane).
-  func step(_ emitter: inout ElementEmitter, _ state: [ValueID], _ x: ValueID, index: ValueID) -> [ValueID] {
-    guard isArg else { return [combine(&emitter, state[0], emitter.builder.convert(x, to: wide))] }
+  func step(_ emitter: inout ElementEmitter, _ state: [ValueID], _ x: ValueID, at position: Position) -> [ValueID] {
+    guard isArg else { return combine(&emitter, state, [emitter.builder.convert(x, to: wide)]) }
     var isBetter = emitter.elementwise(comparison, [x, state[0]], .bool)
     if element.isFloat {
       var isNaN = emitter.elementwise(.notEqual, [x, x], .bool)
@@ -111,9 +146,14 @@ struct Folding {
       }
       isBetter = emitter.elementwise(.or, [isBetter, isNaN], .bool)
     }
+    var index = emitter.builder.convert(position.value, to: indexElement)
+    if position.laneStride != 0, let lanes = emitter.lanes {
+      let steps = emitter.builder.emit(.lanes, [emitter.builder.index(0)], .register(.s64, lanes: lanes))
+      index = emitter.elementwise(.add, [emitter.builder.convert(steps, to: indexElement), index], indexElement)
+    }
     return [
       emitter.elementwise(.select, [isBetter, x, state[0]], element),
-      emitter.elementwise(.select, [isBetter, index, state[1]], .s64),
+      emitter.elementwise(.select, [isBetter, index, state[1]], indexElement),
     ]
   }
 
@@ -127,7 +167,7 @@ struct Folding {
   }
 
   func finish(_ emitter: inout ElementEmitter, _ state: [ValueID]) -> ValueID {
-    isArg ? state[1] : emitter.builder.convert(state[0], to: result)
+    isArg ? emitter.builder.convert(state[1], to: .s64) : emitter.builder.convert(state[0], to: result)
   }
 }
 

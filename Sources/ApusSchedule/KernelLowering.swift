@@ -128,6 +128,54 @@ struct KernelLowering {
     return carried
   }
 
+  /// Counts over start ..< start + count with lanes side by side: by several vectors at once, by one, then one by one. The
+  /// body computes `emitter.lanes` neighbours at the counter, or one where that is nil.
+  ///
+  /// Unlike in `vectorLoop` a body may hold loops: what it does with several vectors it does in step.
+  mutating func neighbours(
+    _ start: ValueID, _ count: ValueID, _ body: (inout KernelLowering, ValueID) throws -> Void
+  ) rethrows {
+    let width = schedule.vectorLanes
+    let saved = emitter.lanes
+    let end = emitter.builder.add(start, count)
+    var next = start
+    for lanes in Set([width * max(schedule.unroll, 1), width, 1]).sorted(by: >) where lanes == 1 || width > 1 {
+      var stop = end
+      if lanes > 1 {
+        let rest = emitter.builder.subtract(end, next)
+        stop = emitter.builder.subtract(end, emitter.builder.remainder(rest, emitter.builder.index(lanes)))
+      }
+      emitter.lanes = lanes > 1 ? lanes : nil
+      try loop(next, stop, step: lanes) { lowering, counter, _ in
+        try body(&lowering, counter)
+        return []
+      }
+      next = stop
+    }
+    emitter.lanes = saved
+  }
+
+  /// Cuts 0 ..< size into chunks of at least `grain` that threads share, each with loops of its own; one chunk in this
+  /// thread where that is nil.
+  mutating func chunks(
+    of size: ValueID, grain: Int?, _ body: (inout KernelLowering, _ start: ValueID, _ count: ValueID) throws -> Void
+  ) rethrows {
+    guard let grain else { return try body(&self, emitter.builder.index(0), size) }
+    // Whole vectors, so that only the last chunk has a rest.
+    let step = max(schedule.vectorLanes * max(schedule.unroll, 1), 1)
+    let chunk = (max(grain, 1) + step - 1) / step * step
+    if let known = emitter.builder.constant(size), known <= chunk {
+      return try body(&self, emitter.builder.index(0), size)
+    }
+    let count = emitter.builder.divide(emitter.builder.add(size, chunk - 1), emitter.builder.index(chunk))
+    try loop(emitter.builder.index(0), count, kind: .parallel(grain: 1)) { lowering, counter, _ in
+      let start = lowering.emitter.builder.multiply(counter, chunk)
+      let rest = lowering.emitter.builder.subtract(size, start)
+      try body(&lowering, start, lowering.emitter.builder.minimum(rest, lowering.emitter.builder.index(chunk)))
+      return []
+    }
+  }
+
   /// Tries vector code first; where lanes cannot be loaded together the same loops are written in scalars.
   mutating func vectorizedOrScalar(_ body: (inout KernelLowering) throws -> Void) throws {
     let before = self

@@ -44,16 +44,8 @@ extension KernelLowering {
     _ axis: Int, _ lower: ValueID, _ upper: ValueID, at positions: [Position], isParallel: Bool
   ) throws {
     let span = emitter.builder.subtract(upper, lower)
-    guard isParallel else { return try row(axis, lower, span, at: positions) }
-    let chunk = max(schedule.grain, 1)
-    let chunks = emitter.builder.divide(
-      emitter.builder.add(span, chunk - 1), emitter.builder.index(chunk))
-    try loop(emitter.builder.index(0), chunks, kind: .parallel(grain: 1)) { lowering, counter, _ in
-      let done = lowering.emitter.builder.multiply(counter, chunk)
-      let rest = lowering.emitter.builder.subtract(span, done)
-      let count = lowering.emitter.builder.minimum(rest, lowering.emitter.builder.index(chunk))
-      try lowering.row(axis, lowering.emitter.builder.add(lower, done), count, at: positions)
-      return []
+    try chunks(of: span, grain: isParallel ? schedule.grain : nil) { lowering, start, count in
+      try lowering.row(axis, lowering.emitter.builder.add(lower, start), count, at: positions)
     }
   }
 

@@ -18,15 +18,6 @@ extension KernelLowering {
     }
   }
 
-  /// The axes that are looped over: those of the body's values, or two flat ones.
-  private struct Sweep {
-    var kept: [Int]
-    var reduced: [Int]
-    var sizes: [Dim]
-
-    var lanesAreRows: Bool { (reduced.last ?? -1) < (kept.last ?? -1) }
-  }
-
   // MARK: Rows
 
   private mutating func lowerReduction(_ plan: ReductionPlan, over sweep: Sweep) throws {
@@ -38,25 +29,27 @@ extension KernelLowering {
   }
 
   private mutating func rows(
-    _ axes: ArraySlice<Int>, _ plan: ReductionPlan, _ sweep: Sweep, at positions: [Position]
+    _ axes: ArraySlice<Int>, _ plan: ReductionPlan, _ sweep: Sweep, at positions: [Position], isParallel: Bool = true
   ) throws {
     guard let axis = axes.first else { return try row(plan, sweep, at: positions) }
     let size = emitter.builder.size(sweep.sizes[axis])
-    let isParallel = axes.count == sweep.kept.count && schedule.parallelAxis != nil
+    // An axis of one row has nothing to share.
+    let isShared = isParallel && schedule.parallelAxis != nil && sweep.sizes[axis] != 1
+    let inner = axes.dropFirst().reduce(1) { $0 * max(sweep.sizes[$1].constantValue ?? 64, 1) }
+    let grain = max(1, schedule.grain / inner)
     if axes.count == 1 && sweep.lanesAreRows {
-      try vectorLoop(size) { lowering, counter, inner, _ in
-        var inside = positions
-        inside[axis] = .along(axis, counter, lanes: lowering.emitter.lanes)
-        try lowering.row(plan, sweep, at: inside)
-        return inner
+      return try chunks(of: size, grain: isShared ? grain : nil) { lowering, start, count in
+        try lowering.neighbours(start, count) { lowering, counter in
+          var inside = positions
+          inside[axis] = .along(axis, counter, lanes: lowering.emitter.lanes)
+          try lowering.row(plan, sweep, at: inside)
+        }
       }
-      return
     }
-    let kind: LoopBuilder.LoopKind = isParallel ? .parallel(grain: schedule.grain) : .serial
-    try loop(emitter.builder.index(0), size, kind: kind) { lowering, counter, _ in
+    try loop(emitter.builder.index(0), size, kind: isShared ? .parallel(grain: grain) : .serial) { lowering, counter, _ in
       var inside = positions
       inside[axis] = .along(axis, counter)
-      try lowering.rows(axes.dropFirst(), plan, sweep, at: inside)
+      try lowering.rows(axes.dropFirst(), plan, sweep, at: inside, isParallel: isParallel && !isShared)
       return []
     }
   }
@@ -74,7 +67,7 @@ extension KernelLowering {
         else { continue }
         stored.append((value, outputs[room.remove(at: found)]))
       }
-      let folded = try fold(folds, sweep, at: positions, storing: stored)
+      let folded = try fold(folds, over: sweep, at: positions, storing: stored)
       for (op, register) in zip(folds, folded) { emitter.known[host.result(of: op)] = .register(register) }
       for (value, buffer) in stored { emitter.known[value] = .buffer(buffer, firstAxis: 0) }
     }
@@ -84,12 +77,11 @@ extension KernelLowering {
     }
     let full = results.indices.filter { isFullShape(results[$0], plan) }
     guard !full.isEmpty else { return }
-    try sweepReduced(sweep, at: positions) { lowering, inside, _, _ in
+    try visit(sweep, at: positions) { lowering, inside in
       // A buffer may hold a value that another result is computed from: all are computed before any is stored.
       var computed: [ValueID] = []
       for index in full { computed.append(try lowering.emitter.emit(lowering.results[index], at: inside)) }
       for (index, value) in zip(full, computed) { lowering.store(value, lowering.outputs[index], inside) }
-      return []
     }
   }
 
@@ -110,135 +102,6 @@ extension KernelLowering {
       return positions.indices.map { sweep.reduced.contains($0) ? zero : positions[$0] }
     }
     return sweep.kept.map { positions[$0] }
-  }
-
-  // MARK: Sweeps
-
-  /// Runs over the reduced axes; the innermost loop is a vector loop unless lanes are rows.
-  @discardableResult
-  private mutating func sweepReduced(
-    _ sweep: Sweep, at positions: [Position], carrying initial: [ValueID] = [],
-    folding: (inout KernelLowering, [ValueID]) -> [ValueID] = { $1 },
-    _ body: (inout KernelLowering, [Position], [ValueID], Int) throws -> [ValueID]
-  ) throws -> [ValueID] {
-    try sweepReduced(sweep.reduced[...], sweep, at: positions, carrying: initial, folding: folding, body)
-  }
-
-  private mutating func sweepReduced(
-    _ axes: ArraySlice<Int>, _ sweep: Sweep, at positions: [Position], carrying initial: [ValueID],
-    folding: (inout KernelLowering, [ValueID]) -> [ValueID],
-    _ body: (inout KernelLowering, [Position], [ValueID], Int) throws -> [ValueID]
-  ) throws -> [ValueID] {
-    guard let axis = axes.first else { return try body(&self, positions, initial, 0) }
-    let size = emitter.builder.size(sweep.sizes[axis])
-    if axes.count == 1 && !sweep.lanesAreRows {
-      return try vectorLoop(size, carrying: initial, folding: folding) { lowering, counter, carried, copy in
-        var inside = positions
-        inside[axis] = .along(axis, counter, lanes: lowering.emitter.lanes)
-        return try body(&lowering, inside, carried, copy)
-      }
-    }
-    return try loop(emitter.builder.index(0), size, carrying: initial) { lowering, counter, carried in
-      var inside = positions
-      inside[axis] = .along(axis, counter)
-      return try lowering.sweepReduced(axes.dropFirst(), sweep, at: inside, carrying: carried, folding: folding, body)
-    }
-  }
-
-  /// Folds the operands of `folds` in one sweep, and stores some values on the way.
-  private mutating func fold(
-    _ folds: [OpID], _ sweep: Sweep, at positions: [Position], storing stored: [(value: ValueID, buffer: ValueID)]
-  ) throws -> [ValueID] {
-    let foldings = folds.map { Folding($0, in: host) }
-    // Lanes of one fold must meet at the end of each innermost loop, so with several reduced axes the
-    // accumulators that cross the outer ones are scalars.
-    let isLaneFold = !sweep.lanesAreRows && schedule.vectorLanes > 1 && foldings.allSatisfy { !$0.isArg }
-    let saved = schedule
-    if !sweep.lanesAreRows && !isLaneFold { schedule.vectorLanes = 1 }
-    defer { schedule = saved }
-
-    let rows = sweep.lanesAreRows ? emitter.lanes : nil
-    var initial: [ValueID] = []
-    for folding in foldings { initial += folding.initial(&emitter, lanes: rows) }
-    let widths = foldings.map(\.registers)
-
-    let final = try sweepFold(sweep, at: positions, initial: initial, foldings, widths, isLaneFold, stored)
-    return foldings.indices.map { index in
-      let first = widths[..<index].reduce(0, +)
-      return foldings[index].finish(&emitter, Array(final[first..<first + widths[index]]))
-    }
-  }
-
-  private mutating func sweepFold(
-    _ sweep: Sweep, at positions: [Position], initial: [ValueID], _ foldings: [Folding], _ widths: [Int],
-    _ isLaneFold: Bool, _ stored: [(value: ValueID, buffer: ValueID)]
-  ) throws -> [ValueID] {
-    func step(_ lowering: inout KernelLowering, _ inside: [Position], _ carried: [ValueID]) throws -> [ValueID] {
-      for (value, buffer) in stored {
-        lowering.store(try lowering.emitter.emit(value, at: inside), buffer, inside)
-      }
-      var next: [ValueID] = []
-      for (index, folding) in foldings.enumerated() {
-        let x = try lowering.emitter.emit(folding.operand, at: inside)
-        let state = Array(carried[next.count..<next.count + widths[index]])
-        next += folding.step(&lowering.emitter, state, x, index: inside[folding.axis(sweep.sizes.count)].value)
-      }
-      return next
-    }
-    guard isLaneFold else {
-      return try sweepReduced(sweep, at: positions, carrying: initial) { lowering, inside, carried, _ in
-        try step(&lowering, inside, carried)
-      }
-    }
-    // The outer reduced axes carry scalars; each innermost loop starts vectors at the neutral element.
-    return try outerReduced(sweep.reduced.dropLast()[...], sweep, at: positions, carrying: initial) {
-      lowering, inside, carried in
-      let axis = sweep.reduced[sweep.reduced.count - 1]
-      let size = lowering.emitter.builder.size(sweep.sizes[axis])
-      let copies = max(lowering.schedule.unroll, 1)
-      let lanes = lowering.schedule.vectorLanes
-      var vectors: [ValueID] = []
-      for _ in 0..<copies {
-        for folding in foldings { vectors += folding.initial(&lowering.emitter, lanes: lanes) }
-      }
-      let width = foldings.count
-      return try lowering.vectorLoop(
-        size, carrying: vectors,
-        folding: { lowering, all in
-          foldings.indices.map { index in
-            var parts = (0..<copies).map { all[$0 * width + index] }
-            while parts.count > 1 {
-              let half = parts.count / 2
-              parts = (0..<half).map { foldings[index].combine(&lowering.emitter, parts[$0], parts[$0 + half]) }
-                + parts[(2 * half)...]
-            }
-            let folded = foldings[index].foldLanes(&lowering.emitter, parts[0])
-            return foldings[index].combine(&lowering.emitter, carried[index], folded)
-          }
-        }
-      ) { lowering, counter, state, copy in
-        var at = inside
-        at[axis] = .along(axis, counter, lanes: lowering.emitter.lanes)
-        if lowering.emitter.lanes == nil { return try step(&lowering, at, state) }
-        var next = state
-        let own = Array(state[copy * width..<(copy + 1) * width])
-        next.replaceSubrange(copy * width..<(copy + 1) * width, with: try step(&lowering, at, own))
-        return next
-      }
-    }
-  }
-
-  private mutating func outerReduced(
-    _ axes: ArraySlice<Int>, _ sweep: Sweep, at positions: [Position], carrying initial: [ValueID],
-    _ body: (inout KernelLowering, [Position], [ValueID]) throws -> [ValueID]
-  ) throws -> [ValueID] {
-    guard let axis = axes.first else { return try body(&self, positions, initial) }
-    let size = emitter.builder.size(sweep.sizes[axis])
-    return try loop(emitter.builder.index(0), size, carrying: initial) { lowering, counter, carried in
-      var inside = positions
-      inside[axis] = .along(axis, counter)
-      return try lowering.outerReduced(axes.dropFirst(), sweep, at: inside, carrying: carried, body)
-    }
   }
 
   // MARK: Flat reductions

@@ -35,6 +35,10 @@ enum Rules {
   static let chunkElements = 32_768
   /// Values a body may keep live before copies of it spill registers.
   static let unrolledBodySize = 12
+  /// Elements of one part where threads share a single row.
+  static let partElements = 16_384
+  /// Parts of a single row at most: what is left to one thread is to combine so many.
+  static let mostParts = 64
   /// What one dear function (exp, pow …) weighs in elements of light work.
   static let dearWeight = 8
 }
@@ -56,8 +60,6 @@ private func reductionSchedule(_ kernel: OpID, _ host: Function, _ machine: Mach
   guard let fold = host.ops(in: body).first(where: { host.opcode(of: $0).isReduction }) else { return schedule }
   let axes = ReductionPlan.axes(of: fold, in: host)
   let shape = host.type(of: host.operand(0, of: fold)).dims
-  let kept = shape.indices.filter { !axes.contains($0) }
-  guard !kept.isEmpty else { return schedule }
   let rowElements = axes.reduce(1) { $0 * elements(shape[$1], host) } * work.weight
   schedule.parallelAxis = 0
   schedule.grain = max(1, Rules.chunkElements / max(rowElements, 1))

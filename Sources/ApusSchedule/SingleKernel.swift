@@ -96,7 +96,7 @@ extension KernelLowering {
       }
       let initial = folding.initial(&lowering.emitter, lanes: nil)
       let final = try lowering.taps(0, bounds, dilations, first, at, carrying: initial) { lowering, source, state in
-        folding.step(&lowering.emitter, state, try lowering.emitter.emit(x, at: source), index: zero)
+        folding.step(&lowering.emitter, state, try lowering.emitter.emit(x, at: source), at: .fixed(zero))
       }
       lowering.store(folding.finish(&lowering.emitter, final), lowering.outputs[0], at)
     }
@@ -132,7 +132,7 @@ extension KernelLowering {
         let last = lowering.emitter.builder.subtract(size, lowering.emitter.builder.index(1))
         here[axis] = .fixed(isReversed ? lowering.emitter.builder.subtract(last, counter) : counter)
         let element = try lowering.emitter.emit(x, at: here)
-        let next = folding.step(&lowering.emitter, state, element, index: counter)
+        let next = folding.step(&lowering.emitter, state, element, at: .fixed(counter))
         lowering.store(folding.finish(&lowering.emitter, isExclusive ? state : next), lowering.outputs[0], here)
         return next
       }

@@ -50,6 +50,67 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 7, 8, 40, 77], [false, true])
+  func argReductionsOfVectors(size: Int, last: Bool) throws {
+    for code in [OpCode.argMax, .argMin] {
+      for special in [Double.nan, -.infinity, .infinity, 0] {
+        var f = KernelFixture()
+        let x = f.input(.f32, [3, .constant(size)])
+        let y = try f.op(code, [x], [int("axis", 1)] + (last ? [flag("last")] : []))
+        var tensor = try randomTensor(.f32, [3, size])
+        // A row of equals, one with zeros of both signs, one with two specials.
+        for index in 0..<size { tensor.setScalar(.float(special.isNaN ? -.infinity : special), at: index) }
+        tensor.setScalar(.float(-0.0), at: size)
+        tensor.setScalar(.float(special), at: 2 * size + size / 2)
+        tensor.setScalar(.float(special), at: 3 * size - 1)
+        try f.check([y], [tensor])
+      }
+      for element in [ElementType.s8, .u64, .f64, .bf16] {
+        var f = KernelFixture()
+        let x = f.input(element, [f.symbol("N"), .constant(size)])
+        let y = try f.op(code, [x], [int("axis", 1)] + (last ? [flag("last")] : []))
+        try f.check([y], [randomTensor(element, [2, size])])
+      }
+    }
+  }
+
+  @Test(arguments: [32_768, 40_001])
+  func partsOfOneRow(size: Int) throws {
+    for element in [ElementType.f32, .s32] {
+      var f = KernelFixture()
+      let x = f.input(element, [.constant(size)])
+      let sum = try f.op(.reduceSum, [x], [ints("axes", [0]), flag("keep_dims")])
+      let most = try f.op(.reduceMax, [x], [ints("axes", [0])])
+      let place = try f.op(.argMin, [x], [int("axis", 0)])
+      let d = try f.op(.sub, [x, try f.op(.broadcast, [sum], [ints("axes", [0])], as: TensorType(element, [.constant(size)]))])
+      try f.check([d, most], [randomTensor(element, [size])], tolerance: 1e-4)
+      try f.check([place], [randomTensor(element, [size])])
+    }
+  }
+
+  @Test(arguments: [0, 1, 5, 33_000])
+  func partsOfOneSymbolicRow(size: Int) throws {
+    var f = KernelFixture()
+    let x = f.input(.s64, [f.symbol("N", DimBounds(lower: 0, upper: nil)), 1])
+    let y = try f.op(.reduceSum, [x], [ints("axes", [0, 1])])
+    try f.check([y], [randomTensor(.s64, [size, 1])])
+  }
+
+  @Test(arguments: [1, 8, 31, 32, 40, 100])
+  func columns(count: Int) throws {
+    for element in [ElementType.f32, .s16] {
+      var f = KernelFixture()
+      let x = f.input(element, [3, 5, .constant(count)])
+      let all = try f.op(.reduceSum, [x], [ints("axes", [0, 1])])
+      try f.check([all], [randomTensor(element, [3, 5, count])])
+      var g = KernelFixture()
+      let z = g.input(element, [3, 5, .constant(count)])
+      let y = try g.op(.argMax, [z], [int("axis", 1)])
+      try g.check([y], [randomTensor(element, [3, 5, count])])
+    }
+    try softmax([6, count], axis: 0)
+  }
+
   @Test func meanAndVarianceInOneKernel() throws {
     var f = KernelFixture()
     let n = f.symbol("N")
