@@ -42,7 +42,7 @@ extension KernelLowering {
     let axis = host.int("axis", of: op) ?? 0
     let shape = emitter.dims(of: x)
     let order = Order(element: emitter.element(of: x), isDescending: host.bool("descending", of: op) ?? false)
-    try scalarNest(shape, skipping: axis) { lowering, at in
+    try scalarNest(shape, skipping: [axis]) { lowering, at, _ in
       let row = Row(at: at, axis: axis)
       let size = lowering.emitter.size(shape[axis])
       let (zero, one) = (lowering.emitter.builder.index(0), lowering.emitter.builder.index(1))
@@ -122,7 +122,7 @@ extension KernelLowering {
     let element = emitter.element(of: x)
     let order = Order(element: element, isDescending: host.bool("largest", of: op) ?? true)
     let count = emitter.dims(of: results[0])[axis]
-    try scalarNest(shape, skipping: axis) { lowering, at in
+    try scalarNest(shape, skipping: [axis]) { lowering, at, _ in
       let row = Row(at: at, axis: axis)
       let zero = lowering.emitter.builder.index(0)
       let none = lowering.emitter.builder.index(-1)

@@ -15,7 +15,8 @@ public func chooseSchedule(for kernel: OpID, in host: Function, on machine: Mach
   case .map: mapSchedule(kernel, host, machine)
   case .reduction: reductionSchedule(kernel, host, machine)
   case .contraction: contractionSchedule(kernel, host, machine)
-  case .single: Schedule(vectorLanes: 1)
+  case .single: Schedule(
+    unroll: 4, vectorLanes: Work(kernel, host).lanes(machine), parallelAxis: 0, grain: Rules.chunkElements)
   }
 }
 

@@ -14,7 +14,6 @@ extension KernelLowering {
       throw DiagnosticError(
         .unsupported, id: "schedule.unsupported", "a kernel about \(host.opcode(of: op).name) yields all that it gives")
     }
-    schedule.vectorLanes = 1
     switch host.opcode(of: op) {
     case .reduceWindow: try lowerReduceWindow(op)
     case .scan: try lowerScan(op)
@@ -27,115 +26,44 @@ extension KernelLowering {
     }
   }
 
-  /// Loops over the axes of a shape, the first of them parallel; the body gets a position for each.
+  /// Loops over the axes of a shape but some, the first of more than one turn parallel; the body gets a position for each
+  /// axis, 0 on those that are left out, and whether it runs in a parallel loop.
   mutating func scalarNest(
-    _ shape: [Dim], skipping skipped: Int? = nil, isParallel: Bool = true,
-    _ body: (inout KernelLowering, [Position]) throws -> Void
+    _ shape: [Dim], skipping skipped: Set<Int> = [], isParallel: Bool = true,
+    _ body: (inout KernelLowering, [Position], _ isShared: Bool) throws -> Void
   ) throws {
     let start = Position.fixed(emitter.builder.index(0))
-    try scalarNest(
-      shape.indices.filter { $0 != skipped }[...], shape, isParallel, at: shape.map { _ in start }, body)
+    let axes = shape.indices.filter { !skipped.contains($0) }
+    try scalarNest(axes[...], shape, isParallel ? .open : .closed, at: shape.map { _ in start }, body)
+  }
+
+  /// Whether a nest may still share a loop among threads.
+  private enum Sharing {
+    case open, shared, closed
   }
 
   private mutating func scalarNest(
-    _ axes: ArraySlice<Int>, _ shape: [Dim], _ isParallel: Bool, at positions: [Position],
-    _ body: (inout KernelLowering, [Position]) throws -> Void
+    _ axes: ArraySlice<Int>, _ shape: [Dim], _ sharing: Sharing, at positions: [Position],
+    _ body: (inout KernelLowering, [Position], _ isShared: Bool) throws -> Void
   ) throws {
-    guard let axis = axes.first else { return try body(&self, positions) }
-    let grain = max(1, Rules.chunkElements / 8 / shape[(axis + 1)...].reduce(1) { $0 * max($1.constantValue ?? 64, 1) })
+    guard let axis = axes.first else { return try body(&self, positions, sharing == .shared) }
+    let isShared = sharing == .open && shape[axis] != 1
+    let inner = shape[(axis + 1)...].reduce(1) { $0 * max($1.constantValue ?? 64, 1) }
+    let grain = max(1, Rules.chunkElements / 8 / inner)
     try loop(
-      emitter.builder.index(0), emitter.size(shape[axis]), kind: isParallel ? .parallel(grain: grain) : .serial
+      emitter.builder.index(0), emitter.size(shape[axis]), kind: isShared ? .parallel(grain: grain) : .serial
     ) { lowering, counter, _ in
-      var inner = positions
-      inner[axis] = .fixed(counter)
-      try lowering.scalarNest(axes.dropFirst(), shape, false, at: inner, body)
+      var inside = positions
+      inside[axis] = .fixed(counter)
+      try lowering.scalarNest(axes.dropFirst(), shape, isShared ? .shared : sharing, at: inside, body)
       return []
     }
   }
 
   /// Copies a value into an output.
   mutating func copyWhole(_ value: ValueID, to output: ValueID) throws {
-    try scalarNest(emitter.dims(of: value)) { lowering, at in
+    try scalarNest(emitter.dims(of: value)) { lowering, at, _ in
       lowering.store(try lowering.emitter.emit(value, at: at), output, at)
-    }
-  }
-
-  // MARK: Windows and scans
-
-  private mutating func lowerReduceWindow(_ op: OpID) throws {
-    let x = host.operand(0, of: op)
-    let window = host.ints("window", of: op) ?? []
-    func list(_ name: String, _ count: Int, _ filler: Int) -> [Int] {
-      let given = host.ints(name, of: op) ?? []
-      return given.isEmpty ? [Int](repeating: filler, count: count) : given
-    }
-    let (strides, dilations) = (list("strides", window.count, 1), list("dilations", window.count, 1))
-    let pads = list("pads", 2 * window.count, 0)
-    let shape = emitter.dims(of: results[0])
-    let first = shape.count - window.count
-    let sizes = emitter.dims(of: x)
-    let folding = Folding(kind: host.string("kind", of: op) ?? "sum", operand: x, element: emitter.element(of: x))
-    try scalarNest(shape) { lowering, at in
-      let zero = lowering.emitter.builder.index(0)
-      // Only the taps that fall on elements are visited, so nothing outside is read.
-      var bounds: [(low: ValueID, high: ValueID, start: ValueID)] = []
-      for axis in window.indices {
-        let start = lowering.emitter.builder.subtract(
-          lowering.emitter.builder.multiply(at[first + axis].value, strides[axis]), lowering.emitter.builder.index(pads[axis]))
-        guard pads[axis] > 0 || pads[axis + window.count] > 0 else {
-          bounds.append((zero, lowering.emitter.builder.index(window[axis]), start))
-          continue
-        }
-        let before = lowering.emitter.builder.maximum(lowering.emitter.builder.subtract(zero, start), zero)
-        let low = lowering.ceilDivide(before, dilations[axis])
-        let room = lowering.emitter.builder.maximum(
-          lowering.emitter.builder.subtract(lowering.emitter.size(sizes[first + axis]), start), zero)
-        let high = lowering.emitter.builder.minimum(
-          lowering.ceilDivide(room, dilations[axis]), lowering.emitter.builder.index(window[axis]))
-        bounds.append((low, high, start))
-      }
-      let initial = folding.initial(&lowering.emitter, lanes: nil)
-      let final = try lowering.taps(0, bounds, dilations, first, at, carrying: initial) { lowering, source, state in
-        folding.step(&lowering.emitter, state, try lowering.emitter.emit(x, at: source), at: .fixed(zero))
-      }
-      lowering.store(folding.finish(&lowering.emitter, final), lowering.outputs[0], at)
-    }
-  }
-
-  private mutating func taps(
-    _ axis: Int, _ bounds: [(low: ValueID, high: ValueID, start: ValueID)], _ dilations: [Int], _ first: Int,
-    _ at: [Position], carrying state: [ValueID],
-    _ body: (inout KernelLowering, [Position], [ValueID]) throws -> [ValueID]
-  ) throws -> [ValueID] {
-    guard axis < bounds.count else { return try body(&self, at, state) }
-    let bound = bounds[axis]
-    return try loop(bound.low, bound.high, carrying: state) { lowering, tap, inner in
-      var source = at
-      let step = lowering.emitter.builder.multiply(tap, dilations[axis])
-      source[first + axis] = .fixed(lowering.emitter.builder.add(bound.start, step))
-      return try lowering.taps(axis + 1, bounds, dilations, first, source, carrying: inner, body)
-    }
-  }
-
-  private mutating func lowerScan(_ op: OpID) throws {
-    let x = host.operand(0, of: op)
-    let axis = host.int("axis", of: op) ?? 0
-    let isExclusive = host.bool("exclusive", of: op) ?? false
-    let isReversed = host.bool("reverse", of: op) ?? false
-    let shape = emitter.dims(of: x)
-    let folding = Folding(kind: host.string("kind", of: op) ?? "sum", operand: x, element: emitter.element(of: x))
-    try scalarNest(shape, skipping: axis) { lowering, at in
-      let size = lowering.emitter.size(shape[axis])
-      let initial = folding.initial(&lowering.emitter, lanes: nil)
-      try lowering.loop(lowering.emitter.builder.index(0), size, carrying: initial) { lowering, counter, state in
-        var here = at
-        let last = lowering.emitter.builder.subtract(size, lowering.emitter.builder.index(1))
-        here[axis] = .fixed(isReversed ? lowering.emitter.builder.subtract(last, counter) : counter)
-        let element = try lowering.emitter.emit(x, at: here)
-        let next = folding.step(&lowering.emitter, state, element, at: .fixed(counter))
-        lowering.store(folding.finish(&lowering.emitter, isExclusive ? state : next), lowering.outputs[0], here)
-        return next
-      }
     }
   }
 
@@ -146,7 +74,7 @@ extension KernelLowering {
     try copyWhole(x, to: outputs[0])
     let sizes = emitter.dims(of: x)
     let shape = emitter.dims(of: update)
-    try scalarNest(shape) { lowering, at in
+    try scalarNest(shape) { lowering, at, _ in
       var target: [Position] = []
       for axis in at.indices {
         let raw = try lowering.emitter.emit(starts, at: [.fixed(lowering.emitter.builder.index(axis))])
@@ -178,7 +106,7 @@ extension KernelLowering {
     let axis = host.int("axis", of: op) ?? 0
     let indexShape = emitter.dims(of: indices)
     let shape = isByElement ? indexShape : emitter.dims(of: updates)
-    try scalarNest(shape, isParallel: false) { lowering, at in
+    try scalarNest(shape, isParallel: false) { lowering, at, _ in
       var target: [Position]
       if isByElement {
         target = at

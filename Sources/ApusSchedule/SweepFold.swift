@@ -66,6 +66,7 @@ extension KernelLowering {
     return group.finish(&emitter, final)
   }
 
+  @discardableResult
   private mutating func outerReduced(
     _ axes: ArraySlice<Int>, _ sweep: Sweep, at positions: [Position], carrying initial: [ValueID],
     _ body: (inout KernelLowering, [Position], [ValueID]) throws -> [ValueID]

@@ -20,6 +20,42 @@ import Testing
     }
   }
 
+  @Test(arguments: [8, 9, 17, 30, 43], [1, 2, 3])
+  func windowsSideBySide(width: Int, stride: Int) throws {
+    for (pads, dilation, taps) in [([0, 0], 1, 3), ([1, 1], 1, 3), ([3, 0], 2, 2), ([0, 5], 1, 9), ([9, 9], 3, 2)] {
+      for element in [ElementType.f32, .u8, .f16] {
+        var f = KernelFixture()
+        let x = f.input(element, [2, 3, f.symbol("W")])
+        let attributes = [
+          NamedAttribute("kind", .name("max")), ints("window", [taps]), ints("strides", [stride]), ints("pads", pads),
+          ints("dilations", [dilation]),
+        ]
+        guard width + pads[0] + pads[1] >= (taps - 1) * dilation + 1 else { continue }
+        let y = try f.op(.reduceWindow, [try f.op(.add, [x, x])], attributes)
+        var tensor = try randomTensor(element, [2, 3, width])
+        if element == .f32 {
+          tensor.setScalar(.float(.nan), at: 5)
+          tensor.setScalar(.float(-.infinity), at: width + 2)
+        }
+        try f.check([y], [tensor])
+      }
+    }
+  }
+
+  @Test(arguments: [1, 8, 33, 47])
+  func scansSideBySide(width: Int) throws {
+    for (shape, axis) in [([5, width], 0), ([2, 3, width], 1), ([0, width], 0), ([1, 4, width], 1)] {
+      for options in [[], [flag("exclusive"), flag("reverse")]] {
+        for element in [ElementType.f32, .bf16] {
+          var f = KernelFixture()
+          let x = f.input(element, shape.map { .constant($0) })
+          let y = try f.op(.scan, [x], [int("axis", axis), NamedAttribute("kind", .name("sum"))] + options)
+          try f.check([y], [randomTensor(element, shape)], tolerance: element == .bf16 ? 0.05 : 1e-5)
+        }
+      }
+    }
+  }
+
   @Test(arguments: [0, 1], ["sum", "prod", "max", "min"])
   func scans(axis: Int, kind: String) throws {
     for options in [[], [flag("exclusive")], [flag("reverse")], [flag("exclusive"), flag("reverse")]] {
