@@ -13,6 +13,9 @@ struct KernelLowering {
   var emitter: ElementEmitter
   /// The buffers of the results.
   var outputs: [ValueID]
+  /// Whether copies of an unrolled body are computed as one wide register. Step by step for all of them, that keeps a
+  /// core's units busy, which one copy after the other does not where a copy is a long chain.
+  var interleaves = false
 
   /// The lowered function's symbols, and the host dimensions they stand for.
   let sizes: [Dim]
@@ -103,21 +106,22 @@ struct KernelLowering {
     var carried = initial
     var start = emitter.builder.index(0)
     if width > 1 {
-      emitter.lanes = width
       for step in Set([width * max(schedule.unroll, 1), width]).sorted(by: >) {
+        emitter.lanes = interleaves ? step : width
         let rest = emitter.builder.subtract(size, start)
         let whole = emitter.builder.subtract(
           rest, emitter.builder.remainder(rest, emitter.builder.index(step)))
         let end = emitter.builder.add(start, whole)
         carried = try loop(start, end, step: step, carrying: carried) { lowering, counter, inner in
           var inner = inner
-          for copy in 0..<(step / width) {
+          for copy in 0..<(lowering.interleaves ? 1 : step / width) {
             inner = try body(&lowering, lowering.emitter.builder.add(counter, copy * width), inner, copy)
           }
           return inner
         }
         start = end
       }
+      emitter.lanes = width
       carried = folding(&self, carried)
     }
     emitter.lanes = nil
@@ -176,6 +180,14 @@ struct KernelLowering {
     }
   }
 
+  /// Whether wide registers of the body's values are as good as several narrow ones. Code generators make poor code of
+  /// wide conditions, and of conversions that change the width.
+  var canInterleave: Bool {
+    func isPlain(_ value: ValueID) -> Bool { host.type(of: value).element.byteCount >= 4 }
+    return host.parameters(of: body).allSatisfy(isPlain)
+      && host.ops(in: body).allSatisfy { host.results(of: $0).allSatisfy(isPlain) }
+  }
+
   /// Tries vector code first; where lanes cannot be loaded together the same loops are written in scalars.
   mutating func vectorizedOrScalar(_ body: (inout KernelLowering) throws -> Void) throws {
     let before = self
@@ -190,6 +202,18 @@ struct KernelLowering {
     }
     try body(&self)
     schedule = before.schedule
+  }
+
+  /// Runs `body` where a condition holds; registers computed inside are forgotten after it.
+  mutating func branch(_ condition: ValueID, _ body: (inout KernelLowering) throws -> Void) rethrows {
+    let op = emitter.builder.emit(.if, [condition], [])
+    let scope = emitter.openScope()
+    let outer = emitter.builder.enter(region: 0, of: op)
+    try body(&self)
+    emitter.builder.leave(to: outer, yielding: [])
+    emitter.close(scope)
+    let back = emitter.builder.enter(region: 1, of: op)
+    emitter.builder.leave(to: back, yielding: [])
   }
 
   /// Stores lanes along the axis in which the positions advance.

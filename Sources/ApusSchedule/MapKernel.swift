@@ -4,10 +4,18 @@ extension KernelLowering {
   /// Lowers a kernel whose results are computed element by element: loops over the axes of the
   /// result, the last one in vectors where the lanes' operands lie in a row.
   mutating func lowerMap() throws {
+    interleaves = canInterleave
     if let split = flatSplit() { return try lowerFlat(split) }
     for domain in piecewiseDomains() {
       emitter.domain = domain
-      try vectorizedOrScalar { try $0.nest(over: domain) }
+      let transpose = blockTranspose()
+      try vectorizedOrScalar { lowering in
+        if let transpose, lowering.schedule.vectorLanes > 1 {
+          try lowering.lowerTransposed(transpose, over: domain)
+        } else {
+          try lowering.nest(over: domain)
+        }
+      }
     }
   }
 
@@ -59,7 +67,7 @@ extension KernelLowering {
     }
   }
 
-  private mutating func storeResults(at positions: [Position]) throws {
+  mutating func storeResults(at positions: [Position]) throws {
     for (index, result) in results.enumerated() {
       store(try emitter.emit(result, at: positions), outputs[index], positions)
     }

@@ -7,15 +7,22 @@ private struct Order {
   let element: ElementType
   let isDescending: Bool
 
+  /// Whether the value a comes before b.
+  func isBefore(_ e: inout ElementEmitter, _ a: ValueID, _ b: ValueID) -> ValueID {
+    let before = e.elementwise(isDescending ? .greater : .less, [a, b], .bool)
+    guard element.isFloat else { return before }
+    let (aNaN, bNaN) = (e.elementwise(.notEqual, [a, a], .bool), e.elementwise(.notEqual, [b, b], .bool))
+    let (first, second) = isDescending ? (aNaN, bNaN) : (bNaN, aNaN)
+    let only = e.elementwise(.and, [first, e.elementwise(.not, [second], .bool)], .bool)
+    return e.elementwise(.or, [before, only], .bool)
+  }
+
   /// Whether (a, i) comes before (b, j).
   func precedes(_ e: inout ElementEmitter, _ a: ValueID, _ i: ValueID, _ b: ValueID, _ j: ValueID) -> ValueID {
-    var before = e.elementwise(isDescending ? .greater : .less, [a, b], .bool)
+    let before = isBefore(&e, a, b)
     var equal = e.elementwise(.equal, [a, b], .bool)
     if element.isFloat {
       let (aNaN, bNaN) = (e.elementwise(.notEqual, [a, a], .bool), e.elementwise(.notEqual, [b, b], .bool))
-      let (first, second) = isDescending ? (aNaN, bNaN) : (bNaN, aNaN)
-      let only = e.elementwise(.and, [first, e.elementwise(.not, [second], .bool)], .bool)
-      before = e.elementwise(.or, [before, only], .bool)
       equal = e.elementwise(.or, [equal, e.elementwise(.and, [aNaN, bNaN], .bool)], .bool)
     }
     let isEarlier = e.elementwise(.less, [i, j], .bool)
@@ -36,38 +43,53 @@ private struct Row {
 }
 
 extension KernelLowering {
-  /// Heapsort of each row in place, on pairs of value and index.
+  /// Sorts each row: by merging where room for a copy is known to suffice, else in place.
   mutating func lowerSort(_ op: OpID) throws {
     let x = host.operand(0, of: op)
     let axis = host.int("axis", of: op) ?? 0
     let shape = emitter.dims(of: x)
     let order = Order(element: emitter.element(of: x), isDescending: host.bool("descending", of: op) ?? false)
+    if let most = host.symbols.bounds(of: shape[axis]).upper, most <= Self.mostMerged, order.element.byteCount <= 4 {
+      return try lowerMergeSort(op, room: most)
+    }
     try scalarNest(shape, skipping: [axis]) { lowering, at, _ in
       let row = Row(at: at, axis: axis)
       let size = lowering.emitter.size(shape[axis])
-      let (zero, one) = (lowering.emitter.builder.index(0), lowering.emitter.builder.index(1))
-      try lowering.loop(zero, size) { lowering, counter, _ in
+      try lowering.loop(lowering.emitter.builder.index(0), size) { lowering, counter, _ in
         var here = at
         here[axis] = .fixed(counter)
-        lowering.emitter.builder.store(try lowering.emitter.emit(x, at: here), lowering.outputs[0], row.indices(counter))
-        lowering.emitter.builder.store(counter, lowering.outputs[1], row.indices(counter))
+        lowering.setPair((try lowering.emitter.emit(x, at: here), counter), counter, row)
         return []
       }
-      let half = lowering.emitter.builder.divide(size, lowering.emitter.builder.index(2))
-      lowering.loop(zero, half) { lowering, counter, _ in
-        let last = lowering.emitter.builder.subtract(half, one)
-        lowering.sift(lowering.emitter.builder.subtract(last, counter), end: size, row, order)
-        return []
-      }
-      let rounds = lowering.emitter.builder.maximum(lowering.emitter.builder.subtract(size, one), zero)
-      lowering.loop(zero, rounds) { lowering, counter, _ in
-        let last = lowering.emitter.builder.subtract(lowering.emitter.builder.subtract(size, one), counter)
-        let (top, bottom) = (lowering.pair(zero, row), lowering.pair(last, row))
-        lowering.setPair(bottom, zero, row)
-        lowering.setPair(top, last, row)
-        lowering.sift(zero, end: last, row, order)
-        return []
-      }
+      lowering.heapify(size, row, order)
+      lowering.unheap(size, row, order)
+    }
+  }
+
+  /// Longer rows are sorted in place: copies of them would leave the caches.
+  private static var mostMerged: Int { 1 << 18 }
+
+  /// Brings a row into the order of a heap, the last in the order on top.
+  private mutating func heapify(_ size: ValueID, _ row: Row, _ order: Order) {
+    let half = emitter.builder.divide(size, emitter.builder.index(2))
+    loop(emitter.builder.index(0), half) { lowering, counter, _ in
+      let last = lowering.emitter.builder.subtract(half, lowering.emitter.builder.index(1))
+      lowering.sift(lowering.emitter.builder.subtract(last, counter), end: size, row, order)
+      return []
+    }
+  }
+
+  /// Sorts a heap: the top changes places with the last, and the rest becomes a heap again.
+  private mutating func unheap(_ size: ValueID, _ row: Row, _ order: Order) {
+    let (zero, one) = (emitter.builder.index(0), emitter.builder.index(1))
+    let rounds = emitter.builder.maximum(emitter.builder.subtract(size, one), zero)
+    loop(zero, rounds) { lowering, counter, _ in
+      let last = lowering.emitter.builder.subtract(lowering.emitter.builder.subtract(size, one), counter)
+      let (top, bottom) = (lowering.pair(zero, row), lowering.pair(last, row))
+      lowering.setPair(bottom, zero, row)
+      lowering.setPair(top, last, row)
+      lowering.sift(zero, end: last, row, order)
+      return []
     }
   }
 
@@ -103,52 +125,52 @@ extension KernelLowering {
     let value = emitter.elementwise(.select, [takesRight, b.value, a.value], order.element)
     let index = emitter.builder.emit(.select, [takesRight, b.index, a.index], .index)
     let isBelow = order.precedes(&emitter, moving.value, moving.index, value, index)
-    let swap = emitter.builder.emit(.if, [isBelow], [])
-    let outer = emitter.builder.enter(region: 0, of: swap)
-    setPair((value, index), place, row)
-    setPair(moving, larger, row)
-    emitter.builder.leave(to: outer, yielding: [])
-    let back = emitter.builder.enter(region: 1, of: swap)
-    emitter.builder.leave(to: back, yielding: [])
+    branch(isBelow) { lowering in
+      lowering.setPair((value, index), place, row)
+      lowering.setPair(moving, larger, row)
+    }
     let next = emitter.builder.emit(.select, [isBelow, larger, place], .index)
     _ = emitter.builder.close(loop, yielding: [next, isBelow])
   }
 
-  /// Selects the first pair in the order, then the first after it, and so on: k sweeps over each row.
+  /// Keeps the k best elements seen so far in a heap with the worst of them on top, then takes that one off again and again.
   mutating func lowerTopK(_ op: OpID) throws {
     let x = host.operand(0, of: op)
     let axis = host.int("axis", of: op) ?? 0
     let shape = emitter.dims(of: x)
-    let element = emitter.element(of: x)
-    let order = Order(element: element, isDescending: host.bool("largest", of: op) ?? true)
-    let count = emitter.dims(of: results[0])[axis]
+    let order = Order(element: emitter.element(of: x), isDescending: host.bool("largest", of: op) ?? true)
+    let kept = emitter.dims(of: results[0])[axis]
     try scalarNest(shape, skipping: [axis]) { lowering, at, _ in
       let row = Row(at: at, axis: axis)
       let zero = lowering.emitter.builder.index(0)
-      let none = lowering.emitter.builder.index(-1)
-      let blank = lowering.emitter.builder.literal(.zero(element), element, lanes: nil)
-      let size = lowering.emitter.size(shape[axis])
-      try lowering.loop(zero, lowering.emitter.size(count), carrying: [blank, none]) { lowering, rank, previous in
-        let isFirst = lowering.emitter.builder.compare(.equal, rank, zero)
-        let best = try lowering.loop(zero, size, carrying: [blank, none]) { lowering, counter, best in
-          var here = at
-          here[axis] = .fixed(counter)
-          let value = try lowering.emitter.emit(x, at: here)
-          let isAfter = order.precedes(&lowering.emitter, previous[0], previous[1], value, counter)
-          let isOpen = lowering.emitter.elementwise(.or, [isFirst, isAfter], .bool)
-          let isBetter = order.precedes(&lowering.emitter, value, counter, best[0], best[1])
-          let isOnly = lowering.emitter.builder.compare(.less, best[1], zero)
-          let wins = lowering.emitter.elementwise(
-            .and, [isOpen, lowering.emitter.elementwise(.or, [isBetter, isOnly], .bool)], .bool)
-          return [
-            lowering.emitter.elementwise(.select, [wins, value, best[0]], element),
-            lowering.emitter.builder.emit(.select, [wins, counter, best[1]], .index),
-          ]
-        }
-        lowering.emitter.builder.store(best[0], lowering.outputs[0], row.indices(rank))
-        lowering.emitter.builder.store(best[1], lowering.outputs[1], row.indices(rank))
-        return best
+      let count = lowering.emitter.size(kept)
+      func value(_ lowering: inout KernelLowering, _ counter: ValueID) throws -> ValueID {
+        var here = at
+        here[axis] = .fixed(counter)
+        return try lowering.emitter.emit(x, at: here)
       }
+      try lowering.loop(zero, count) { lowering, counter, _ in
+        lowering.setPair((try value(&lowering, counter), counter), counter, row)
+        return []
+      }
+      lowering.heapify(count, row, order)
+      // Of no elements there is no worst one.
+      let size = lowering.emitter.size(shape[axis])
+      let end = kept.constantValue == nil
+        ? lowering.emitter.builder.minimum(size, lowering.emitter.builder.multiply(count, size)) : size
+      if kept.constantValue != 0 {
+        try lowering.loop(count, end) { lowering, counter, _ in
+          let candidate = try value(&lowering, counter)
+          let worst = lowering.emitter.builder.load(lowering.outputs[0], row.indices(zero))
+          let enters = order.isBefore(&lowering.emitter, candidate, worst)
+          lowering.branch(enters) { lowering in
+            lowering.setPair((candidate, counter), zero, row)
+            lowering.sift(zero, end: count, row, order)
+          }
+          return []
+        }
+      }
+      lowering.unheap(count, row, order)
     }
   }
 }

@@ -9,6 +9,7 @@ extension KernelLowering {
   /// Where the last axis is reduced, lanes are partial folds that meet at the end of a sweep;
   /// otherwise lanes are neighbouring rows, each with a fold of its own.
   mutating func lowerReduction() throws {
+    interleaves = canInterleave
     let plan = ReductionPlan(body: body, results: results, host: host)
     if let flat = flatReduction(plan) {
       try lowerReduction(plan, over: flat)

@@ -96,6 +96,7 @@ extension KernelLowering {
         try group.step(&lowering, place(&lowering, counter), state)
       }
     }
+    if interleaves { return try foldInterleaved(group, count, carrying: carried, at: place) }
     let copies = max(schedule.unroll, 1)
     var vectors: [ValueID] = []
     for _ in 0..<copies { vectors += group.initial(&emitter, lanes: schedule.vectorLanes) }
@@ -117,6 +118,36 @@ extension KernelLowering {
       let own = copy * width..<(copy + 1) * width
       next.replaceSubrange(own, with: try group.step(&lowering, at, Array(state[own])))
       return next
+    }
+  }
+
+  /// As `foldRow`, with one wide register for what its copies hold.
+  private mutating func foldInterleaved(
+    _ group: FoldGroup, _ count: ValueID, carrying carried: [ValueID],
+    at place: (inout KernelLowering, ValueID) -> [Position]
+  ) throws -> [ValueID] {
+    let width = schedule.vectorLanes
+    var lanes = width * max(schedule.unroll, 1)
+    var start = emitter.builder.index(0)
+    var state = group.initial(&emitter, lanes: lanes)
+    while true {
+      let rest = emitter.builder.subtract(count, start)
+      let end = emitter.builder.subtract(count, emitter.builder.remainder(rest, emitter.builder.index(lanes)))
+      emitter.lanes = lanes
+      state = try loop(start, end, step: lanes, carrying: state) { lowering, counter, inner in
+        try group.step(&lowering, place(&lowering, counter), inner)
+      }
+      start = end
+      if lanes == width { break }
+      while lanes > width {
+        state = group.halved(&emitter, state, lanes: lanes)
+        lanes /= 2
+      }
+    }
+    state = group.combine(&emitter, carried, group.foldLanes(&emitter, state))
+    emitter.lanes = nil
+    return try loop(start, count, carrying: state) { lowering, counter, inner in
+      try group.step(&lowering, place(&lowering, counter), inner)
     }
   }
 
@@ -171,6 +202,19 @@ private struct FoldGroup {
 
   func foldLanes(_ emitter: inout ElementEmitter, _ vectors: [ValueID]) -> [ValueID] {
     zip(foldings, ranges).reduce(into: []) { $0 += $1.0.foldLanes(&emitter, Array(vectors[$1.1])) }
+  }
+
+  /// The upper half of the lanes folded onto the lower one.
+  func halved(_ emitter: inout ElementEmitter, _ state: [ValueID], lanes: Int) -> [ValueID] {
+    func half(_ from: Int) -> [ValueID] {
+      state.map { value in
+        emitter.builder.emit(
+          .shuffle, [value, value], .register(emitter.builder.type(of: value).element, lanes: lanes / 2),
+          attributes: [NamedAttribute("order", .ints(Array(from..<from + lanes / 2)))])
+      }
+    }
+    let (low, high) = (half(0), half(lanes / 2))
+    return combine(&emitter, low, high)
   }
 
   func finish(_ emitter: inout ElementEmitter, _ state: [ValueID]) -> [ValueID] {

@@ -188,4 +188,21 @@ extension LoopControlTests {
     let outcome = try LoopRunner(w.finished()).run([Tensor(scalar: Int64(0))], isCancelled: true)
     #expect(outcome.buffers[0] == Tensor(scalar: Int64(0)))
   }
+
+  /// A loop of loops leaves before its next turn.
+  @Test func cancellationStopsLoopsOfLoops() throws {
+    var w = LoopWriter("loops")
+    let y = w.buffer(.s64, [])
+    let (zero, few) = (w.index(0), w.index(5))
+    w.loop(zero, few) { w, _, _ in
+      w.loop(zero, few) { w, _, _ in
+        w.store(w.add(w.load(y, []), w.index(1)), y, [])
+        return []
+      }
+      return []
+    }
+    let runner = try LoopRunner(w.finished())
+    #expect(try runner.run([Tensor(scalar: Int64(0))]).buffers[0] == Tensor(scalar: Int64(25)))
+    #expect(try runner.run([Tensor(scalar: Int64(0))], isCancelled: true).buffers[0] == Tensor(scalar: Int64(0)))
+  }
 }

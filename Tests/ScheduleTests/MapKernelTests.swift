@@ -3,6 +3,34 @@ import ApusTensor
 import Testing
 
 @Suite struct MapKernelTests {
+  @Test(arguments: [[1, 1], [3, 4], [4, 8], [8, 8], [9, 17], [24, 5], [0, 8], [8, 0], [16, 33]])
+  func transposesInBlocks(shape: [Int]) throws {
+    for element in [ElementType.f32, .u8, .f64, .bool] {
+      var f = KernelFixture()
+      let x = f.input(element, [.constant(shape[0]), f.symbol("N")])
+      let y = try f.op(.transpose, [x], [ints("perm", [1, 0])])
+      try f.check([y], [randomTensor(element, shape)])
+    }
+  }
+
+  /// NCHW to NHWC with a scale by channel, a shift that all share and one by place.
+  @Test func transposesWithinMaps() throws {
+    for shape in [[2, 5, 3, 11], [1, 16, 2, 8], [1, 4, 4, 4]] {
+      let (n, c, h, w) = (shape[0], shape[1], shape[2], shape[3])
+      var f = KernelFixture()
+      let x = f.input(.f32, shape.map { .constant($0) })
+      let scale = f.input(.f32, [.constant(c)])
+      let places = f.input(.f32, [.constant(h), .constant(w)])
+      let type = TensorType(.f32, [n, h, w, c].map { .constant($0) })
+      let moved = try f.op(.transpose, [x], [ints("perm", [0, 2, 3, 1])])
+      let scaled = try f.op(.mul, [moved, try f.op(.broadcast, [scale], [ints("axes", [3])], as: type)])
+      let y = try f.op(.add, [scaled, try f.op(.broadcast, [places], [ints("axes", [1, 2])], as: type)])
+      let z = try f.op(.neg, [y])
+      try f.check(
+        [y, z], [randomTensor(.f32, shape), randomTensor(.f32, [c], seed: 2), randomTensor(.f32, [h, w], seed: 3)])
+    }
+  }
+
   @Test(arguments: [[], [0], [1], [7], [8], [33], [3, 5], [2, 3, 17], [1, 1, 4]])
   func elementwiseChains(shape: [Int]) throws {
     var f = KernelFixture()

@@ -68,36 +68,56 @@ import Testing
     }
   }
 
-  @Test(arguments: [0, 1, 2, 7, 20], [false, true])
+  /// f16 and narrower integers sort by merging, f64 and rows of unknown length in place.
+  @Test(arguments: [0, 1, 2, 7, 20, 65], [false, true])
   func sorts(size: Int, descending: Bool) throws {
-    for element in [ElementType.f32, .s16] {
-      var f = KernelFixture()
-      let x = f.input(element, [3, .constant(size)])
-      let op = try f.function.append(
-        .sort, [x], attributes: [int("axis", 1)] + (descending ? [flag("descending")] : []), at: .end(of: f.function.entry))
-      var tensor = try randomTensor(element, [3, size])
-      if element == .f32, size > 6 {
-        tensor.setScalar(.float(.nan), at: 4)
-        tensor.setScalar(.float(.nan), at: 2)
-        tensor.setScalar(tensor.scalar(at: 1), at: 6)
-        tensor.setScalar(.float(-0.0), at: 0)
-        tensor.setScalar(.float(0), at: 3)
+    for element in [ElementType.f32, .s16, .f16, .u32, .s64, .f64] {
+      for isBounded in [true, false] {
+        var f = KernelFixture()
+        let x = f.input(element, [3, isBounded ? .constant(size) : f.symbol("N", DimBounds(lower: 0, upper: nil))])
+        let op = try f.function.append(
+          .sort, [x], attributes: [int("axis", 1)] + (descending ? [flag("descending")] : []), at: .end(of: f.function.entry))
+        try f.check(f.function.results(of: op), [unorderedTensor(element, [3, size])])
       }
-      try f.check(f.function.results(of: op), [tensor])
     }
   }
 
-  @Test(arguments: [0, 1, 5], [false, true])
+  @Test(arguments: [0, 1, 4, 6], [false, true])
   func topKs(k: Int, largest: Bool) throws {
-    var f = KernelFixture()
-    let x = f.input(.f32, [5, 3])
-    let op = try f.function.append(
-      .topK, [x], attributes: [dims("k", [.constant(k)]), int("axis", 0), NamedAttribute("largest", .bool(largest))],
-      at: .end(of: f.function.entry))
-    var tensor = try randomTensor(.f32, [5, 3])
+    for element in [ElementType.f32, .u8, .s64] {
+      for axis in 0...1 {
+        var f = KernelFixture()
+        let isSymbolic = k == 4
+        let dim = isSymbolic ? f.symbol("K") : Dim.constant(k)
+        let x = f.input(element, axis == 0 ? [23, 6] : [6, 23])
+        // The symbol is had from an operand.
+        let bound = f.input(.f32, [dim])
+        let op = try f.function.append(
+          .topK, [x], attributes: [dims("k", [dim]), int("axis", axis), NamedAttribute("largest", .bool(largest))],
+          at: .end(of: f.function.entry))
+        let results = f.function.results(of: op)
+        for size in isSymbolic ? [0, 1, 4, 6] : [k] {
+          try f.check(
+            results, [unorderedTensor(element, axis == 0 ? [23, 6] : [6, 23]), randomTensor(.f32, [size])])
+        }
+        _ = bound
+      }
+    }
+  }
+
+  /// Values in no order, with ties; of floats also NaN and zeros of both signs.
+  private func unorderedTensor(_ element: ElementType, _ shape: [Int]) throws -> Tensor {
+    var tensor = try randomTensor(element, shape)
+    if element == .u32, tensor.count > 2 { tensor.setScalar(.unsigned(0xFFFF_FFF0), at: tensor.count / 2) }
+    guard element.isFloat, tensor.count > 12 else { return tensor }
     tensor.setScalar(.float(.nan), at: 4)
-    tensor.setScalar(tensor.scalar(at: 2), at: 8)
-    try f.check(f.function.results(of: op), [tensor])
+    tensor.setScalar(.float(.nan), at: 2)
+    tensor.setScalar(tensor.scalar(at: 1), at: 6)
+    tensor.setScalar(.float(-0.0), at: 0)
+    tensor.setScalar(.float(0), at: 3)
+    tensor.setScalar(.float(-.infinity), at: 8)
+    tensor.setScalar(.float(.infinity), at: 9)
+    return tensor
   }
 
   @Test(arguments: ["none", "add", "mul", "min", "max"])

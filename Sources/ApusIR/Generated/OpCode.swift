@@ -151,6 +151,7 @@ public enum OpCode: UInt16, Sendable, Hashable, CaseIterable, BitwiseCopyable {
   case splat
   case lanes
   case extractLane
+  case shuffle
   case reduceLanes
   case fma
   case scratch

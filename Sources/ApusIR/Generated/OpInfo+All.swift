@@ -152,6 +152,7 @@ extension OpInfo {
     .splat,
     .lanes,
     .extractLane,
+    .shuffle,
     .reduceLanes,
     .fma,
     .scratch,

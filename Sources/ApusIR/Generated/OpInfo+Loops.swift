@@ -176,6 +176,28 @@ extension OpInfo {
     ],
     maxULP: 0)
 
+  static let shuffle = OpInfo(
+    code: .shuffle, name: "shuffle", group: "loops",
+    signature: "shuffle(lhs: <n>T, rhs: <n>T, order: ints) -> custom shuffleShape  where T: any",
+    summary: "Lanes of `lhs` and then of `rhs`, numbered through, in the order given.",
+    operands: [
+      OperandInfo("lhs", TypePattern(.dims([.dim("n")]), .variable("T"), form: .register)),
+      OperandInfo("rhs", TypePattern(.dims([.dim("n")]), .variable("T"), form: .register)),
+    ],
+    attributes: [
+      AttributeInfo("order", .ints),
+    ],
+    results: ResultRule.custom(.shuffleShape),
+    typeVariables: [
+      TypeVariable("T", .any),
+    ],
+    traits: [.pure],
+    phases: [.loops],
+    constraints: [
+      ConstraintInfo("C1", "`order` has entries, and each is a lane of `lhs` or, counted on, of `rhs`"),
+    ],
+    maxULP: 0)
+
   static let reduceLanes = OpInfo(
     code: .reduceLanes, name: "reduce_lanes", group: "loops",
     signature: "reduce_lanes(x: <n>T, kind: name(sum|prod|max|min|and|or)) -> <>T  where T: any",

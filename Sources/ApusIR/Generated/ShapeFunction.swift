@@ -23,4 +23,5 @@ public enum ShapeFunction: String, Sendable, Hashable, CaseIterable {
   case resizeAxisShape
   case resizeShape
   case forShape
+  case shuffleShape
 }

@@ -44,6 +44,14 @@ extension TypeInference {
     try require(lane >= 0 && lane < lanes, "C1", .attribute("lane"), "lane \(lane) of \(lanes)")
   }
 
+  func shuffleShape() throws(InferenceError) -> [TensorType] {
+    let order = ints("order")
+    let lanes = 2 * operand("lhs").lanes
+    try require(
+      !order.isEmpty && order.allSatisfy { $0 >= 0 && $0 < lanes }, "C1", .attribute("order"), "\(order) of \(lanes) lanes")
+    return [.register(operand("lhs").element, lanes: order.count)]
+  }
+
   func scratchRules() throws(InferenceError) {
     try requireOneResult()
     let result = results[0]

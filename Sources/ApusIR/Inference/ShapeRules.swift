@@ -23,6 +23,7 @@ extension TypeInference {
     case .resizeAxisShape: try resizeAxisShape()
     case .resizeShape: try resizeShape()
     case .forShape: try forShape()
+    case .shuffleShape: try shuffleShape()
     }
   }
 

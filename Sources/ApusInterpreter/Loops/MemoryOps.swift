@@ -4,7 +4,7 @@ import ApusTensor
 
 /// Ops of phase `loops` on buffers and lanes.
 enum MemoryOp: Sendable {
-  case load, loadMasked, store, storeMasked, splat, lanes, extractLane, reduceLanes, scratch, checkIndex, contract
+  case load, loadMasked, store, storeMasked, splat, lanes, extractLane, reduceLanes, shuffle, scratch, checkIndex, contract
   case alloc, view
 }
 
@@ -31,6 +31,9 @@ extension Run {
     case .reduceLanes:
       guard let kind = frame.function.string("kind", of: step.op) else { preconditionFailure("which fold?") }
       setRegister(step, folded(operands[0].register, Fold(name: kind)), frame)
+    case .shuffle:
+      guard let order = frame.function.ints("order", of: step.op) else { preconditionFailure("in which order?") }
+      setRegister(step, operands[0].register.elements.followed(by: operands[1].register.elements).picked(order), frame)
     case .scratch, .alloc:
       try allocate(step, frame)
     case .checkIndex:
@@ -148,6 +151,22 @@ extension Elements {
     switch self {
     case .floats(let values): .floats(Array(repeating: values[0], count: count))
     case .integers(let values): .integers(Array(repeating: values[0], count: count))
+    }
+  }
+
+  func followed(by other: Elements) -> Elements {
+    switch (self, other) {
+    case (.floats(let a), .floats(let b)): .floats(a + b)
+    case (.integers(let a), .integers(let b)): .integers(a + b)
+    case (.floats, .integers), (.integers, .floats): preconditionFailure("lanes of one element type")
+    }
+  }
+
+  /// The elements of those numbers, in the order given.
+  func picked(_ order: [Int]) -> Elements {
+    switch self {
+    case .floats(let values): .floats(order.map { values[$0] })
+    case .integers(let values): .integers(order.map { values[$0] })
     }
   }
 

@@ -132,6 +132,7 @@ extension OpFamily {
     case .lanes: return .memory(.lanes)
     case .extractLane: return .memory(.extractLane)
     case .reduceLanes: return .memory(.reduceLanes)
+    case .shuffle: return .memory(.shuffle)
     case .scratch: return .memory(.scratch)
     case .checkIndex: return .memory(.checkIndex)
     case .contract: return .memory(.contract)

@@ -72,10 +72,22 @@ extension FunctionLowering {
 extension FunctionLowering {
   private func lowerSerialFor(_ op: OpID) {
     let bounds = function.operands(of: op).map { code($0) }
+    let polls = isOutermost(op) && hasInnerLoop(op)
     let last = e.forLoop(bounds[0], bounds[1], step: int("step", op), carrying: Array(bounds[2...])) {
-      lowerBody(op, $0, $1)
+      if polls { returnIfStopped() }
+      return lowerBody(op, $0, $1)
     }
     bindResults(of: op, last)
+  }
+
+  /// Whether no loop that one thread runs alone stands around it.
+  private func isOutermost(_ op: OpID) -> Bool {
+    guard let owner = function.owner(of: function.block(of: op)) else { return true }
+    switch function.opcode(of: owner) {
+    case .for: return function.string("kind", of: owner) == "parallel"
+    case .if: return isOutermost(owner)
+    case _: return false
+    }
   }
 
   /// Copies the body: for every turn when few are known, else four a round and the rest one by one.

@@ -6,7 +6,7 @@ extension FunctionLowering {
     switch function.opcode(of: op) {
     case .constant: lowerConstant(op)
     case .size: lowerSize(op)
-    case .splat, .lanes, .extractLane, .reduceLanes: lowerLanes(op)
+    case .splat, .lanes, .extractLane, .reduceLanes, .shuffle: lowerLanes(op)
     case .load, .loadMasked: lowerLoad(op)
     case .store, .storeMasked: lowerStore(op)
     case .scratch: lowerScratch(op)

@@ -25,6 +25,8 @@ extension FunctionLowering {
     case .splat: bind(result, e.splat(x, type.laneCount))
     case .lanes: bind(result, e.add(e.splat(x, type.laneCount), e.laneIndices(type)))
     case .extractLane: bind(result, e.extract(x, lane: int("lane", op)))
+    case .shuffle:
+      bind(result, e.shuffle(x, register(function.operand(1, of: op)), function.ints("order", of: op) ?? []))
     case _: bind(result, reduceLanes(op, x))
     }
   }

@@ -90,6 +90,13 @@ struct SourceAndLoopRuleTests {
     #expect(inferred(.extractLane, ["f32<8>"], [("lane", .int(8))]) == "extract_lane.C1")
   }
 
+  @Test func shuffles() {
+    #expect(inferred(.shuffle, ["s8<2>", "s8<2>"], [("order", .ints([3, 0, 0]))]) == "s8<3>")
+    #expect(inferred(.shuffle, ["s8<2>", "s8<2>"], [("order", .ints([4]))]) == "shuffle.C1")
+    #expect(inferred(.shuffle, ["s8<2>", "s8<2>"], [("order", .ints([]))]) == "shuffle.C1")
+    #expect(inferred(.shuffle, ["s8<2>", "s8<4>"], [("order", .ints([0]))]) == "shuffle.n")
+  }
+
   @Test func memory() {
     #expect(inferred(.scratch, [], stated: ["&f32[4, 4]"]) == "&f32[4, 4]")
     #expect(inferred(.scratch, [], stated: ["f32[4, 4]"]) == "scratch.C1")
