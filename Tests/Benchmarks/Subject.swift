@@ -42,5 +42,9 @@ struct SubjectGroup {
   }
 
   /// All of them, in the order in which they are shown.
-  static func all() -> [SubjectGroup] { [.matmul(), .convolution(), .text(), .compile()] }
+  static func all() -> [SubjectGroup] {
+    [
+      .matmul(), .convolution(), .elementwise(), .normalization(), .folding(), .movement(), .ordering(), .text(), .compile(),
+    ]
+  }
 }

@@ -139,6 +139,26 @@ import Testing
     try g.check([z], [randomTensor(.s32, [7, 8]), randomTensor(.s32, [5, 1], seed: 2), randomTensor(.s32, [5, 8], seed: 3)])
   }
 
+  /// Rows longer than a vector, of a value that is computed on the way.
+  @Test func updatesSideBySide() throws {
+    var f = KernelFixture()
+    let x = f.input(.f32, [3, 21])
+    let i = f.input(.s64, [4, 1])
+    let u = f.input(.f32, [4, 21])
+    let y = try f.op(.scatterNd, [try f.op(.neg, [x]), i, u], [NamedAttribute("reduction", .name("add"))])
+    let indices = Tensor([Int64(2), 0, 2, 1], shape: [4, 1])
+    try f.check([y], [randomTensor(.f32, [3, 21]), indices, randomTensor(.f32, [4, 21], seed: 3)])
+
+    var g = KernelFixture()
+    let a = g.input(.u8, [2, 3, 70])
+    let b = g.input(.u8, [2, 1, 40])
+    let s = g.input(.s32, [3])
+    let z = try g.op(.dynamicUpdateSlice, [try g.op(.add, [a, a]), b, s])
+    for start in [[0, 1, 7], [1, 2, 90]] as [[Int32]] {
+      try g.check([z], [randomTensor(.u8, [2, 3, 70]), randomTensor(.u8, [2, 1, 40], seed: 2), Tensor(start, shape: [3])])
+    }
+  }
+
   @Test(arguments: [[0, 0], [2, 1], [9, -4]])
   func updatesOfSlices(start: [Int64]) throws {
     var f = KernelFixture()
