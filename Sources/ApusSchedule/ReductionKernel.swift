@@ -32,7 +32,7 @@ extension KernelLowering {
   private mutating func rows(
     _ axes: ArraySlice<Int>, _ plan: ReductionPlan, _ sweep: Sweep, at positions: [Position], isParallel: Bool = true
   ) throws {
-    guard let axis = axes.first else { return try row(plan, sweep, at: positions) }
+    guard let axis = axes.first else { return try rows(plan, sweep, at: [positions]) }
     let size = emitter.builder.size(sweep.sizes[axis])
     // An axis of one row has nothing to share.
     let isShared = isParallel && schedule.parallelAxis != nil && sweep.sizes[axis] != 1
@@ -43,23 +43,44 @@ extension KernelLowering {
         try lowering.neighbours(start, count) { lowering, counter in
           var inside = positions
           inside[axis] = .along(axis, counter, lanes: lowering.emitter.lanes)
-          try lowering.row(plan, sweep, at: inside)
+          try lowering.rows(plan, sweep, at: [inside])
         }
       }
     }
-    try loop(emitter.builder.index(0), size, kind: isShared ? .parallel(grain: grain) : .serial) { lowering, counter, _ in
-      var inside = positions
-      inside[axis] = .along(axis, counter)
-      try lowering.rows(axes.dropFirst(), plan, sweep, at: inside, isParallel: isParallel && !isShared)
+    let group = axes.count == 1 ? rowsAtOnce(sweep, along: axis) : 1
+    let count = emitter.builder.divide(size, emitter.builder.index(group))
+    let kind: LoopBuilder.LoopKind = isShared ? .parallel(grain: max(1, grain / group)) : .serial
+    try loop(emitter.builder.index(0), count, kind: kind) { lowering, counter, _ in
+      let first = lowering.emitter.builder.multiply(counter, group)
+      let places = (0..<group).map { number in
+        var inside = positions
+        inside[axis] = .along(axis, lowering.emitter.builder.add(first, number))
+        return inside
+      }
+      if axes.count == 1 {
+        try lowering.rows(plan, sweep, at: places)
+      } else {
+        try lowering.rows(axes.dropFirst(), plan, sweep, at: places[0], isParallel: isParallel && !isShared)
+      }
       return []
     }
   }
 
-  /// All sweeps of one row, or of as many neighbouring rows as there are lanes.
-  private mutating func row(_ plan: ReductionPlan, _ sweep: Sweep, at positions: [Position]) throws {
+  /// A short row ends before a core is busy: the lanes of its folds meet one step after the other. Two rows at once fill
+  /// the gaps, where no row would be left over.
+  private func rowsAtOnce(_ sweep: Sweep, along axis: Int) -> Int {
+    guard !sweep.lanesAreRows, schedule.vectorLanes > 1, let count = sweep.sizes[axis].constantValue, count % 2 == 0,
+      let length = (try? Dim.product(sweep.reduced.map { sweep.sizes[$0] }))?.constantValue, length <= 1024
+    else { return 1 }
+    return 2
+  }
+
+  /// All sweeps of some rows; where lanes are rows, of as many neighbouring rows as there are lanes.
+  private mutating func rows(_ plan: ReductionPlan, _ sweep: Sweep, at places: [[Position]]) throws {
     // What one row knows is stale in the next.
     let scope = emitter.openScope()
     defer { emitter.close(scope) }
+    var known = places.map { _ in emitter.known }
     var room = spareOutputs(plan, sweep)
     for (index, folds) in plan.sweeps.enumerated() {
       var stored: [(value: ValueID, buffer: ValueID)] = []
@@ -68,17 +89,23 @@ extension KernelLowering {
         else { continue }
         stored.append((value, outputs[room.remove(at: found)]))
       }
-      let folded = try fold(folds, over: sweep, at: positions, storing: stored)
-      for (op, register) in zip(folds, folded) { emitter.known[host.result(of: op)] = .register(register) }
-      for (value, buffer) in stored { emitter.known[value] = .buffer(buffer, firstAxis: 0) }
+      let folded = try fold(folds, over: sweep, at: places, knowing: known, storing: stored)
+      for row in places.indices {
+        for (op, register) in zip(folds, folded[row]) { known[row][host.result(of: op)] = .register(register) }
+        for (value, buffer) in stored { known[row][value] = .buffer(buffer, firstAxis: 0) }
+      }
     }
-    for (index, result) in results.enumerated() where !isFullShape(result, plan) {
-      let at = reducedPositions(of: result, plan, sweep, positions)
-      store(try emitter.emit(result, at: at), outputs[index], at)
+    for (row, positions) in places.enumerated() {
+      emitter.known = known[row]
+      for (index, result) in results.enumerated() where !isFullShape(result, plan) {
+        let at = reducedPositions(of: result, plan, sweep, positions)
+        store(try emitter.emit(result, at: at), outputs[index], at)
+      }
     }
     let full = results.indices.filter { isFullShape(results[$0], plan) }
     guard !full.isEmpty else { return }
-    try visit(sweep, at: positions) { lowering, inside in
+    try visit(sweep, at: places) { lowering, row, inside in
+      lowering.emitter.known = known[row]
       // A buffer may hold a value that another result is computed from: all are computed before any is stored.
       var computed: [ValueID] = []
       for index in full { computed.append(try lowering.emitter.emit(lowering.results[index], at: inside)) }

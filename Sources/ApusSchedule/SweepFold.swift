@@ -14,25 +14,26 @@ struct Sweep {
 
 /// Sweeps of a reduction kernel over its reduced axes.
 extension KernelLowering {
-  /// Visits all elements of a row; the innermost loop is a vector loop unless lanes are rows.
+  /// Visits all elements of some rows; the innermost loop is a vector loop unless lanes are rows.
   mutating func visit(
-    _ sweep: Sweep, at positions: [Position], _ body: (inout KernelLowering, [Position]) throws -> Void
+    _ sweep: Sweep, at places: [[Position]], _ body: (inout KernelLowering, _ row: Int, [Position]) throws -> Void
   ) throws {
     guard let axis = sweep.reduced.last, !sweep.lanesAreRows else {
-      try outerReduced(sweep.reduced[...], sweep, at: positions, carrying: []) { lowering, inside, _ in
-        try body(&lowering, inside)
+      try outerReduced(sweep.reduced[...], sweep, at: places, carrying: []) { lowering, inside, _ in
+        for (row, at) in inside.enumerated() { try body(&lowering, row, at) }
         return []
       }
       return
     }
-    try outerReduced(sweep.reduced.dropLast(), sweep, at: positions, carrying: []) { lowering, inside, _ in
+    try outerReduced(sweep.reduced.dropLast(), sweep, at: places, carrying: []) { lowering, inside, _ in
       let size = lowering.emitter.builder.size(sweep.sizes[axis])
       let isShared = sweep.isOneRow && lowering.schedule.parallelAxis != nil
       try lowering.chunks(of: size, grain: isShared ? Rules.chunkElements : nil) { lowering, start, count in
         try lowering.vectorLoop(count) { lowering, counter, _, _ in
-          var at = inside
-          at[axis] = .along(axis, lowering.emitter.builder.add(start, counter), lanes: lowering.emitter.lanes)
-          try body(&lowering, at)
+          for (row, var at) in inside.enumerated() {
+            at[axis] = .along(axis, lowering.emitter.builder.add(start, counter), lanes: lowering.emitter.lanes)
+            try body(&lowering, row, at)
+          }
           return []
         }
       }
@@ -40,26 +41,28 @@ extension KernelLowering {
     }
   }
 
-  /// Folds the operands of `folds` in one sweep, and stores some values on the way.
+  /// Folds the operands of `folds` in one sweep over each row, and stores some values on the way. The results by row.
   mutating func fold(
-    _ folds: [OpID], over sweep: Sweep, at positions: [Position], storing stored: [(value: ValueID, buffer: ValueID)]
-  ) throws -> [ValueID] {
-    let group = FoldGroup(folds.map { Folding($0, in: host) }, stored)
+    _ folds: [OpID], over sweep: Sweep, at places: [[Position]], knowing known: [[ValueID: ElementEmitter.Known]],
+    storing stored: [(value: ValueID, buffer: ValueID)]
+  ) throws -> [[ValueID]] {
+    let group = FoldGroup(folds.map { Folding($0, in: host) }, known, stored)
     let rows = sweep.lanesAreRows ? emitter.lanes : nil
     let initial = group.initial(&emitter, lanes: rows)
     let final: [ValueID]
     if let axis = sweep.reduced.last, !sweep.lanesAreRows {
-      final = try outerReduced(sweep.reduced.dropLast(), sweep, at: positions, carrying: initial) {
+      final = try outerReduced(sweep.reduced.dropLast(), sweep, at: places, carrying: initial) {
         lowering, inside, carried in
         let size = lowering.emitter.builder.size(sweep.sizes[axis])
         if sweep.isOneRow, lowering.schedule.parallelAxis != nil, sweep.sizes[axis].isWorthParts {
-          return try lowering.foldParts(group, of: size, along: axis, at: inside, carrying: carried)
+          return try lowering.foldParts(group, of: size, along: axis, at: inside)
         }
         let zero = lowering.emitter.builder.index(0)
-        return try lowering.foldRow(group, from: zero, size, along: axis, at: inside, carrying: carried)
+        let folded = try lowering.foldRow(group, from: zero, size, along: axis, at: inside)
+        return sweep.reduced.count == 1 ? folded : group.combine(&lowering.emitter, carried, folded)
       }
     } else {
-      final = try outerReduced(sweep.reduced[...], sweep, at: positions, carrying: initial) { lowering, inside, carried in
+      final = try outerReduced(sweep.reduced[...], sweep, at: places, carrying: initial) { lowering, inside, carried in
         try group.step(&lowering, inside, carried)
       }
     }
@@ -68,35 +71,40 @@ extension KernelLowering {
 
   @discardableResult
   private mutating func outerReduced(
-    _ axes: ArraySlice<Int>, _ sweep: Sweep, at positions: [Position], carrying initial: [ValueID],
-    _ body: (inout KernelLowering, [Position], [ValueID]) throws -> [ValueID]
+    _ axes: ArraySlice<Int>, _ sweep: Sweep, at places: [[Position]], carrying initial: [ValueID],
+    _ body: (inout KernelLowering, [[Position]], [ValueID]) throws -> [ValueID]
   ) throws -> [ValueID] {
-    guard let axis = axes.first else { return try body(&self, positions, initial) }
+    guard let axis = axes.first else { return try body(&self, places, initial) }
     let size = emitter.builder.size(sweep.sizes[axis])
     return try loop(emitter.builder.index(0), size, carrying: initial) { lowering, counter, carried in
-      var inside = positions
-      inside[axis] = .along(axis, counter)
+      var inside = places
+      for row in places.indices { inside[row][axis] = .along(axis, counter) }
       return try lowering.outerReduced(axes.dropFirst(), sweep, at: inside, carrying: carried, body)
     }
   }
 
   /// Folds neighbouring elements in vectors: each copy of the unrolled body has accumulators of its own, which meet at the
-  /// end and then join the scalars that are carried.
+  /// end.
   private mutating func foldRow(
-    _ group: FoldGroup, from start: ValueID, _ count: ValueID, along axis: Int, at positions: [Position],
-    carrying carried: [ValueID]
+    _ group: FoldGroup, from start: ValueID, _ count: ValueID, along axis: Int, at places: [[Position]]
   ) throws -> [ValueID] {
-    func place(_ lowering: inout KernelLowering, _ counter: ValueID) -> [Position] {
-      var at = positions
-      at[axis] = .along(axis, lowering.emitter.builder.add(start, counter), lanes: lowering.emitter.lanes)
-      return at
+    func place(_ lowering: inout KernelLowering, _ counter: ValueID) -> [[Position]] {
+      let index = lowering.emitter.builder.add(start, counter)
+      return places.map { positions in
+        var at = positions
+        at[axis] = .along(axis, index, lanes: lowering.emitter.lanes)
+        return at
+      }
     }
     guard schedule.vectorLanes > 1 else {
-      return try vectorLoop(count, carrying: carried) { lowering, counter, state, _ in
+      return try vectorLoop(count, carrying: group.initial(&emitter, lanes: nil)) { lowering, counter, state, _ in
         try group.step(&lowering, place(&lowering, counter), state)
       }
     }
-    if interleaves { return try foldInterleaved(group, count, carrying: carried, at: place) }
+    if interleaves && !group.hasArg { return try foldInterleaved(group, count, at: place) }
+    let wasInterleaving = interleaves
+    interleaves = false
+    defer { interleaves = wasInterleaving }
     let copies = max(schedule.unroll, 1)
     var vectors: [ValueID] = []
     for _ in 0..<copies { vectors += group.initial(&emitter, lanes: schedule.vectorLanes) }
@@ -109,7 +117,7 @@ extension KernelLowering {
           let half = parts.count / 2
           parts = (0..<half).map { group.combine(&lowering.emitter, parts[$0], parts[$0 + half]) } + parts[(2 * half)...]
         }
-        return group.combine(&lowering.emitter, carried, group.foldLanes(&lowering.emitter, parts[0]))
+        return group.foldLanes(&lowering.emitter, parts[0])
       }
     ) { lowering, counter, state, copy in
       let at = place(&lowering, counter)
@@ -123,8 +131,7 @@ extension KernelLowering {
 
   /// As `foldRow`, with one wide register for what its copies hold.
   private mutating func foldInterleaved(
-    _ group: FoldGroup, _ count: ValueID, carrying carried: [ValueID],
-    at place: (inout KernelLowering, ValueID) -> [Position]
+    _ group: FoldGroup, _ count: ValueID, at place: (inout KernelLowering, ValueID) -> [[Position]]
   ) throws -> [ValueID] {
     let width = schedule.vectorLanes
     var lanes = width * max(schedule.unroll, 1)
@@ -144,7 +151,7 @@ extension KernelLowering {
         lanes /= 2
       }
     }
-    state = group.combine(&emitter, carried, group.foldLanes(&emitter, state))
+    state = group.foldLanes(&emitter, state)
     emitter.lanes = nil
     return try loop(start, count, carrying: state) { lowering, counter, inner in
       try group.step(&lowering, place(&lowering, counter), inner)
@@ -154,54 +161,70 @@ extension KernelLowering {
   /// Threads fold parts of a long row. Where the parts lie depends on the row's length alone, and they are combined in their
   /// order, so the result does not depend on the threads.
   private mutating func foldParts(
-    _ group: FoldGroup, of size: ValueID, along axis: Int, at positions: [Position], carrying carried: [ValueID]
+    _ group: FoldGroup, of size: ValueID, along axis: Int, at places: [[Position]]
   ) throws -> [ValueID] {
     let share = emitter.builder.divide(
       emitter.builder.add(size, Rules.mostParts - 1), emitter.builder.index(Rules.mostParts))
     let length = emitter.builder.maximum(share, emitter.builder.index(Rules.partElements))
     let count = emitter.builder.divide(
       emitter.builder.subtract(emitter.builder.add(size, length), emitter.builder.index(1)), length)
-    let partial = carried.map { emitter.builder.scratch(emitter.builder.type(of: $0).element, [Rules.mostParts]) }
+    let neutral = group.initial(&emitter, lanes: nil)
+    let partial = neutral.map { emitter.builder.scratch(emitter.builder.type(of: $0).element, [Rules.mostParts]) }
     let zero = emitter.builder.index(0)
     try loop(zero, count, kind: .parallel(grain: 1)) { lowering, part, _ in
       let start = lowering.emitter.builder.multiply(part, length)
       let rest = lowering.emitter.builder.subtract(size, start)
-      let initial = group.initial(&lowering.emitter, lanes: nil)
       let folded = try lowering.foldRow(
-        group, from: start, lowering.emitter.builder.minimum(rest, length), along: axis, at: positions, carrying: initial)
+        group, from: start, lowering.emitter.builder.minimum(rest, length), along: axis, at: places)
       for (value, buffer) in zip(folded, partial) { lowering.emitter.builder.store(value, buffer, [part]) }
       return []
     }
-    return loop(zero, count, carrying: carried) { lowering, part, state in
+    return loop(zero, count, carrying: neutral) { lowering, part, state in
       let next = partial.map { lowering.emitter.builder.load($0, [part]) }
       return group.combine(&lowering.emitter, state, next)
     }
   }
 }
 
-/// Folds that share a sweep, and values that it stores.
+/// Folds that share a sweep over some rows, and values that it stores. A state holds the registers of the first row's folds,
+/// then those of the next row's.
 private struct FoldGroup {
-  let foldings: [Folding]
+  /// By row, what is had already.
+  let known: [[ValueID: ElementEmitter.Known]]
   let stored: [(value: ValueID, buffer: ValueID)]
+  private let foldings: [Folding]
+  /// The folds of all rows.
+  private let all: [Folding]
+  private let ranges: [Range<Int>]
 
-  init(_ foldings: [Folding], _ stored: [(value: ValueID, buffer: ValueID)]) {
+  init(
+    _ foldings: [Folding], _ known: [[ValueID: ElementEmitter.Known]], _ stored: [(value: ValueID, buffer: ValueID)]
+  ) {
     self.foldings = foldings
+    self.known = known
     self.stored = stored
+    all = known.flatMap { _ in foldings }
+    var start = 0
+    ranges = all.map { folding in
+      defer { start += folding.registers }
+      return start..<start + folding.registers
+    }
   }
 
-  /// Registers that one set of accumulators takes.
-  var width: Int { foldings.reduce(0) { $0 + $1.registers } }
+  /// Registers of one state.
+  var width: Int { ranges.last?.upperBound ?? 0 }
+  var hasArg: Bool { foldings.contains { $0.isArg } }
 
   func initial(_ emitter: inout ElementEmitter, lanes: Int?) -> [ValueID] {
-    foldings.reduce(into: []) { $0 += $1.initial(&emitter, lanes: lanes) }
+    all.reduce(into: []) { $0 += $1.initial(&emitter, lanes: lanes) }
   }
 
   func combine(_ emitter: inout ElementEmitter, _ a: [ValueID], _ b: [ValueID]) -> [ValueID] {
-    zip(foldings, ranges).reduce(into: []) { $0 += $1.0.combine(&emitter, Array(a[$1.1]), Array(b[$1.1])) }
+    zip(all, ranges).reduce(into: []) { $0 += $1.0.combine(&emitter, Array(a[$1.1]), Array(b[$1.1])) }
   }
 
   func foldLanes(_ emitter: inout ElementEmitter, _ vectors: [ValueID]) -> [ValueID] {
-    zip(foldings, ranges).reduce(into: []) { $0 += $1.0.foldLanes(&emitter, Array(vectors[$1.1])) }
+    zip(all, ranges).reduce(into: []) { $0 += $1.0.foldLanes(&emitter, Array(vectors[$1.1])) }
   }
 
   /// The upper half of the lanes folded onto the lower one.
@@ -217,27 +240,25 @@ private struct FoldGroup {
     return combine(&emitter, low, high)
   }
 
-  func finish(_ emitter: inout ElementEmitter, _ state: [ValueID]) -> [ValueID] {
-    zip(foldings, ranges).map { $0.finish(&emitter, Array(state[$1])) }
+  /// The results, by row.
+  func finish(_ emitter: inout ElementEmitter, _ state: [ValueID]) -> [[ValueID]] {
+    let values = zip(all, ranges).map { $0.finish(&emitter, Array(state[$1])) }
+    return known.indices.map { Array(values[$0 * foldings.count..<($0 + 1) * foldings.count]) }
   }
 
   /// The state after the elements at the positions, which are stored where that was asked for.
-  func step(_ lowering: inout KernelLowering, _ at: [Position], _ state: [ValueID]) throws -> [ValueID] {
-    for (value, buffer) in stored { lowering.store(try lowering.emitter.emit(value, at: at), buffer, at) }
+  func step(_ lowering: inout KernelLowering, _ places: [[Position]], _ state: [ValueID]) throws -> [ValueID] {
     var next: [ValueID] = []
-    for (folding, range) in zip(foldings, ranges) {
-      let x = try lowering.emitter.emit(folding.operand, at: at)
-      next += folding.step(&lowering.emitter, Array(state[range]), x, at: at[folding.axis(at.count)])
+    for (row, at) in places.enumerated() {
+      lowering.emitter.known = known[row]
+      for (value, buffer) in stored { lowering.store(try lowering.emitter.emit(value, at: at), buffer, at) }
+      for (number, folding) in foldings.enumerated() {
+        let x = try lowering.emitter.emit(folding.operand, at: at)
+        let range = ranges[row * foldings.count + number]
+        next += folding.step(&lowering.emitter, Array(state[range]), x, at: at[folding.axis(at.count)])
+      }
     }
     return next
-  }
-
-  private var ranges: [Range<Int>] {
-    var start = 0
-    return foldings.map { folding in
-      defer { start += folding.registers }
-      return start..<start + folding.registers
-    }
   }
 }
 

@@ -44,13 +44,15 @@ extension Emitter {
   /// Combines the lanes two halves at a time, a fixed order that depends on the lane count only.
   func reduceLanes(_ vector: CodeValue, _ combine: (CodeValue, CodeValue) -> CodeValue) -> CodeValue {
     var current = vector
-    while current.type.laneCount > 1 {
+    while current.type.laneCount > 2 {
       let count = current.type.laneCount
       precondition(count % 2 == 0, "lane counts are powers of two")
       let low = shuffle(current, Array(0..<count / 2))
       let high = shuffle(current, Array(count / 2..<count))
-      current = count == 2 ? combine(extract(current, lane: 0), extract(current, lane: 1)) : combine(low, high)
+      current = combine(low, high)
     }
-    return current
+    guard current.type.isVector else { return current }
+    // The last two meet as vectors too: for scalars some folds would branch.
+    return extract(combine(current, shuffle(current, [1, 0])), lane: 0)
   }
 }
