@@ -13,7 +13,7 @@ struct OpReferenceTests {
           error: grows with the number of terms of the reduction
           body:
             e = exp(x - reduce_max(x, axes: [axis], keep_dims: true))
-            e / reduce_sum(e, axes: [axis], keep_dims: true)
+            e * (1 / reduce_sum(e, axes: [axis], keep_dims: true))
           example: softmax([0, 0]) = [0.5, 0.5]
         """)
     let concat = OpCode.concat.info.reference
