@@ -253,6 +253,8 @@ public struct OpTraits: OptionSet, Hashable, Sendable {
 extension OpCode {
   @inlinable public var info: OpInfo { OpInfo.all[Int(rawValue)] }
   public var name: String { info.name }
+  /// The op as a primitive; `nil` for one that is defined by its body.
+  @inlinable public var primitive: PrimitiveOp? { PrimitiveOp(rawValue: rawValue) }
   public var traits: OpTraits { Self.traitTable[Int(rawValue)] }
   public var isElementwise: Bool { traits.contains(.elementwise) }
   public var isMovement: Bool { traits.contains(.movement) }

@@ -28,7 +28,8 @@ enum ControlOp: Sendable {
 extension OpFamily {
   /// The family of each op.
   static func of(_ code: OpCode) -> OpFamily {
-    switch code {
+    guard let primitive = code.primitive else { return .composite }
+    switch primitive {
     case .abs: return .unary(.abs)
     case .neg: return .unary(.neg)
     case .sign: return .unary(.sign)
@@ -138,12 +139,6 @@ extension OpFamily {
     case .contract: return .memory(.contract)
     case .alloc: return .memory(.alloc)
     case .view: return .memory(.view)
-    case .reciprocal, .rsqrt, .square, .isNan, .isInf, .mod, .relu, .leakyRelu, .prelu, .elu, .selu, .celu,
-      .softplus, .softsign, .silu, .mish, .hardSigmoid, .hardSwish, .gelu, .clamp, .mean, .variance, .logsumexp,
-      .softmax, .logSoftmax, .layerNorm, .rmsNorm, .groupNorm, .instanceNorm, .batchNorm, .l2Normalize, .attention,
-      .rope, .crossEntropy, .oneHot, .cumsum, .maxPool, .averagePool, .convTranspose, .depthToSpace, .spaceToDepth,
-      .resizeAxis, .resize, .lstm, .gru:
-      return .composite
     }
   }
 }

@@ -3,7 +3,12 @@ enum InfoRenderer {
   static func opCodes(_ specification: Specification) -> String {
     generatedHeader + "/// Every op there is.\n"
       + "public enum OpCode: UInt16, Sendable, Hashable, CaseIterable, BitwiseCopyable {\n"
-      + specification.declarations.map { "  case \(escaped(camelCase($0.name.value)))\n" }.joined() + "}\n"
+      + specification.declarations.map { "  case \(escaped(camelCase($0.name.value)))\n" }.joined() + "}\n\n"
+      + "/// The ops that are not defined by a body; raw values are those of `OpCode`.\n"
+      + "public enum PrimitiveOp: UInt16, Sendable, Hashable, CaseIterable, BitwiseCopyable {\n"
+      + specification.declarations.enumerated().filter { $0.element.body == nil }.map {
+        "  case \(escaped(camelCase($0.element.name.value))) = \($0.offset)\n"
+      }.joined() + "}\n"
   }
 
   static func shapeFunctions(_ specification: Specification) -> String {
