@@ -171,10 +171,20 @@ extension Emitter {
     return values
   }
 
-  /// Gives a region of a loop its parameters.
+  /// Gives a region of a loop its parameters. Both regions have one list of them, and so one symbol for a size that changes.
   package mutating func addCarriedParameters(_ region: Int, of op: OpID, _ carried: CarriedValues) -> [ValueID] {
     let block = function.region(region, of: op)
-    return carriedTypes(op, carried).enumerated().map { index, type in
+    var types: [TensorType]
+    if region == 0 {
+      types = carriedTypes(op, carried)
+    } else {
+      types = carried.growing.indices.map { type(of: function.operand($0, of: op)) }
+      let first = function.parameters(of: function.region(0, of: op)).map { type(of: $0) }
+      for (index, growing) in carried.growing.enumerated() {
+        for axis in growing { types[index].dims[axis] = first[index].dims[axis] }
+      }
+    }
+    return types.enumerated().map { index, type in
       let initial = function.operand(index, of: op)
       let value = function.addParameter(type, to: block, name: carried.names[index])
       origins[value] = carried.places[index]
