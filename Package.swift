@@ -93,7 +93,7 @@ let package = Package(
     tests(
       "DifferentialTests",
       [
-        "OpCases", "ApusCompiler", "ApusRuntime", "ApusInterpreter", "ApusPasses", "ApusIR", "ApusTarget", "ApusTensor",
+        "OpCases", "ApusCompiler", "ApusRuntime", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTarget", "ApusTensor",
         "ApusSupport",
       ]),
     tests("SupportTests", ["ApusSupport"]),
@@ -114,7 +114,7 @@ let package = Package(
     tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor", "ApusSupport"]),
     tests(
       "CompilerTests",
-      ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
+      ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusMemory", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
     tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
     tests("FileTests", ["ApusCommand", "ApusCompiler", "Apus", "ApusIR", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR", "ApusTensor"]),

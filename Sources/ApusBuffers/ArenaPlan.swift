@@ -1,111 +1,150 @@
 import ApusIR
-import ApusMemory
+public import ApusMemory
 import ApusSupport
 
 /// Which buffers share the arena, and when each is alive.
+///
+/// Sizes and offsets are in bytes, as expressions over the sizes that the inputs' shapes decide. Buffers of constant size lie
+/// at the start, placed by a planner; the others behind them in slots: those of a slot are alive one after another, it is as large
+/// as the largest of them, and its offset is the sum of what lies before.
 public struct ArenaPlan: Sendable {
   public struct Entry: Sendable {
     public var buffer: ValueID
     /// The steps, counted in ops, from the first to after the last in which it is needed.
     public var lifetime: Range<Int>
-    public var bytes: Int
-    public var offset: Int
+    public var bytes: Dim
+    public var offset: Dim
   }
 
   public var entries: [Entry]
-  public var peak: Int
-  /// No plan of these lifetimes is smaller.
-  public var bound: Int
+  /// The bytes that hold all of them.
+  public var peak: Dim
+  /// How offsets were found.
   public var method: String
+
+  /// Offsets are multiples of it.
+  public static let alignment = 64
+
+  /// The plan for given sizes, and the problem that it solves.
+  ///
+  /// Throws `memory.overflow` when these sizes do not fit in 64 bits.
+  public func instance(_ size: (SymbolID) -> Int) throws -> (problem: Problem, plan: Plan) {
+    func bytes(_ dim: Dim) throws(DiagnosticError) -> Int {
+      do {
+        return try dim.evaluate(size)
+      } catch {
+        throw DiagnosticError(id: "memory.overflow", "a buffer does not fit in 64 bits")
+      }
+    }
+    let problem = try Problem(
+      buffers: entries.map {
+        Problem.Buffer(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: try bytes($0.bytes))
+      }, alignment: Self.alignment)
+    return (
+      problem,
+      Plan(
+        offsets: try entries.map { try bytes($0.offset) }, peak: try bytes(peak), bound: problem.maximumLive(),
+        method: method)
+    )
+  }
 }
 
 extension Bufferization {
-  /// Gives every buffer of constant size an offset in the arena.
+  /// Gives every buffer whose size follows from the inputs' an offset in the arena.
   func plan() throws -> BufferizedHost {
     var function = result
-    let steps = Lifetimes(function)
-    var entries: [ArenaPlan.Entry] = []
+    let lifetimes = Lifetimes(function)
+    var fixed: [ArenaPlan.Entry] = []
+    var open: [ArenaPlan.Entry] = []
     for op in function.allOps() where function.opcode(of: op) == .alloc {
       let buffer = function.result(of: op)
       let type = function.type(of: buffer)
-      guard !steps.isReturned(buffer), let shape = type.constantShape else { continue }
-      var bytes = type.element.byteCount
-      for size in shape {
-        let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
-        guard !overflow else { throw DiagnosticError(id: "memory.overflow", "a buffer does not fit in 64 bits") }
-        bytes = product
+      guard !lifetimes.isReturned(buffer), !ownMemory.contains(buffer), !isSizedByData(type) else { continue }
+      let lifetime = lifetimes.lifetime(of: buffer)
+      let bytes = try sized { () throws(DimOverflow) in
+        try Dim.product(type.elementCount(), .constant(type.element.byteCount))
       }
-      entries.append(.init(buffer: buffer, lifetime: steps.lifetime(of: buffer), bytes: bytes, offset: 0))
+      let entry = ArenaPlan.Entry(buffer: buffer, lifetime: lifetime, bytes: bytes, offset: 0)
+      if bytes.constantValue == nil { open.append(entry) } else { fixed.append(entry) }
     }
     let problem = try Problem(
-      buffers: entries.map { .init(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: $0.bytes) })
-    let plan = planGreedily(problem)
-    try validate(plan, for: problem)
-    for (index, offset) in plan.offsets.enumerated() {
-      entries[index].offset = offset
-      guard let op = function.definingOp(of: entries[index].buffer) else { continue }
-      function.setAttribute("offset", .int(offset), of: op)
+      buffers: fixed.map {
+        .init(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: $0.bytes.constantValue ?? 0)
+      }, alignment: ArenaPlan.alignment)
+    let start = planGreedily(problem)
+    for (index, offset) in start.offsets.enumerated() { fixed[index].offset = .constant(offset) }
+    let peak = try sized { () throws(DimOverflow) in try placeInSlots(&open, behind: start.peak) }
+    let plan = ArenaPlan(entries: fixed + open, peak: peak, method: open.isEmpty ? start.method : "\(start.method), slots")
+    try validate(plan)
+    for entry in plan.entries {
+      guard let op = function.definingOp(of: entry.buffer) else { continue }
+      function.setAttribute("offset", .dims([entry.offset]), of: op)
     }
-    return BufferizedHost(
-      function: function, arenaBytes: plan.peak,
-      plan: ArenaPlan(entries: entries, peak: plan.peak, bound: plan.bound, method: plan.method))
-  }
-}
-
-/// When each buffer is used, in ops counted through all regions.
-private struct Lifetimes {
-  private var first: [ValueID: Int] = [:]
-  private var last: [ValueID: Int] = [:]
-  private var returned: Set<ValueID> = []
-  private var roots: [ValueID: ValueID] = [:]
-
-  init(_ function: Function) {
-    var step = 0
-    number(function.entry, function, &step, loopEnds: [])
-    for op in function.ops(in: function.entry) where function.opcode(of: op) == .return {
-      for value in function.operands(of: op) { returned.insert(root(value)) }
-    }
+    return BufferizedHost(function: function, plan: plan)
   }
 
-  func isReturned(_ buffer: ValueID) -> Bool { returned.contains(buffer) }
-
-  func lifetime(of buffer: ValueID) -> Range<Int> {
-    let start = first[buffer] ?? 0
-    return start..<max(last[buffer] ?? start, start) + 1
-  }
-
-  private func root(_ value: ValueID) -> ValueID { roots[value] ?? value }
-
-  /// Numbers a block's ops. What is used in a loop but made before it is needed until the loop ends.
-  private mutating func number(
-    _ block: BlockID, _ function: Function, _ step: inout Int, loopEnds: [(start: Int, end: Int)]
-  ) {
-    for op in function.ops(in: block) {
-      let here = step
-      step += 1
-      for value in function.operands(of: op) { use(root(value), at: here, loopEnds) }
-      for value in function.results(of: op) {
-        if function.opcode(of: op) == .view { roots[value] = root(function.operand(0, of: op)) }
-        first[value] = here
-        last[value] = here
+  /// Checks the plan where all sizes are least, where they are alike, and where they differ.
+  private func validate(_ plan: ArenaPlan) throws {
+    let isFixed = plan.peak.constantValue != nil
+    for trial in 0..<(isFixed ? 1 : 3) {
+      let (problem, numbers) = try plan.instance { symbol in
+        let bounds = host.symbols[symbol].bounds
+        let size = [0, 7, 1 + symbol.index * 37 % 11][trial]
+        return min(max(size, bounds.lower ?? 0), bounds.upper ?? .max)
       }
-      let code = function.opcode(of: op)
-      let isLoop = code == .while || code == .for
-      let size = function.regions(of: op).reduce(0) { $0 + count($1, function) }
-      let inner = isLoop ? loopEnds + [(here, here + size)] : loopEnds
-      for region in function.regions(of: op) { number(region, function, &step, loopEnds: inner) }
+      try ApusMemory.validate(numbers, for: problem)
     }
   }
 
-  private mutating func use(_ value: ValueID, at step: Int, _ loopEnds: [(start: Int, end: Int)]) {
-    let made = first[value] ?? -1
-    let end = loopEnds.first { made < $0.start }?.end ?? step
-    last[value] = max(last[value] ?? step, end, step)
+  /// Gives each buffer a slot behind the bytes that come first, and the slot's offset. Returns the bytes of all.
+  private func placeInSlots(_ entries: inout [ArenaPlan.Entry], behind first: Int) throws(DimOverflow) -> Dim {
+    var sizes: [Dim] = []
+    var slots: [Int] = []
+    // The step at which the last of a slot's buffers dies.
+    var ends: [Int] = []
+    let order = entries.indices.sorted { entries[$0].lifetime.lowerBound < entries[$1].lifetime.lowerBound }
+    slots = Array(repeating: 0, count: entries.count)
+    for index in order {
+      let entry = entries[index]
+      let size = try Dim.product(Dim.ceildiv(entry.bytes, .constant(ArenaPlan.alignment)), .constant(ArenaPlan.alignment))
+      let free = ends.indices.filter { ends[$0] <= entry.lifetime.lowerBound }
+      if let slot = free.min(by: { waste(sizes[$0], size) < waste(sizes[$1], size) }) {
+        sizes[slot] = try largest(sizes[slot], size)
+        ends[slot] = entry.lifetime.upperBound
+        slots[index] = slot
+      } else {
+        slots[index] = sizes.count
+        sizes.append(size)
+        ends.append(entry.lifetime.upperBound)
+      }
+    }
+    var offsets: [Dim] = []
+    var total = Dim.constant(first)
+    for size in sizes {
+      offsets.append(total)
+      total = try Dim.sum(total, size)
+    }
+    for index in entries.indices { entries[index].offset = offsets[slots[index]] }
+    return total
   }
 
-  private func count(_ block: BlockID, _ function: Function) -> Int {
-    function.ops(in: block).reduce(0) { total, op in
-      total + 1 + function.regions(of: op).reduce(0) { $0 + count($1, function) }
+  /// How badly a buffer fits in a slot: not at all wasteful, too large or too small, or of unknown relation.
+  private func waste(_ slot: Dim, _ size: Dim) -> Int {
+    if host.symbols.equal(slot, size) == .yes { return 0 }
+    if host.symbols.lessOrEqual(size, slot) == .yes { return 1 }
+    return host.symbols.lessOrEqual(slot, size) == .yes ? 2 : 3
+  }
+
+  private func largest(_ a: Dim, _ b: Dim) throws(DimOverflow) -> Dim {
+    if host.symbols.lessOrEqual(a, b) == .yes { return b }
+    return host.symbols.lessOrEqual(b, a) == .yes ? a : try Dim.maximum(a, b)
+  }
+
+  private func sized<Result>(_ body: () throws(DimOverflow) -> Result) throws(DiagnosticError) -> Result {
+    do {
+      return try body()
+    } catch {
+      throw DiagnosticError(id: "memory.overflow", "a buffer does not fit in 64 bits")
     }
   }
 }

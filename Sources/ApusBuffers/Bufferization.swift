@@ -2,7 +2,7 @@ import ApusIR
 import ApusSupport
 import ApusTensor
 
-/// What a kernel of the host becomes: the function to launch, and the host's sizes that its symbols stand for.
+/// A function that is launched for a kernel, and the host's sizes that its symbols stand for.
 public struct KernelCallee: Sendable {
   public var name: String
   public var sizes: [Dim]
@@ -13,26 +13,38 @@ public struct KernelCallee: Sendable {
   }
 }
 
+/// What a kernel of the host becomes.
+public struct KernelCode: Sendable {
+  public var compute: KernelCallee
+  /// Leaves the sizes of the results that data define in a buffer `s64[n]`, before there is room for the results.
+  public var measure: KernelCallee?
+
+  public init(compute: KernelCallee, measure: KernelCallee? = nil) {
+    self.compute = compute
+    self.measure = measure
+  }
+}
+
 /// The host in phase `loops`, and how much memory a run of it shares.
 public struct BufferizedHost: Sendable {
   public var function: Function
-  /// Bytes of the arena that `alloc offset:` points into.
-  public var arenaBytes: Int
+  /// How `alloc offset:` shares the arena.
   public var plan: ArenaPlan
 }
 
 /// Turns the values of a host function of phase `fused` into buffers.
 ///
-///     %1: f32[B, 10] = kernel %x, %w {…}       →     %1: &f32[B, 10] = alloc offset: 0
+///     %1: f32[B, 10] = kernel %x, %w {…}       →     %1: &f32[B, 10] = alloc offset: [0]
 ///                                                     launch %x, %w, %1, callee: @k, sizes: [B]
 ///
 /// The one place that decides which values share memory: `reshape` is a view, a result that is returned is
-/// computed where the caller wants it, everything else of constant size lies in the arena at an offset
-/// planned from lifetimes, and what depends on run-time sizes is allocated for the call.
+/// computed where the caller wants it, an elementwise kernel may write over an operand that nobody else needs,
+/// everything else whose size follows from the inputs' lies in the arena at an offset planned from lifetimes,
+/// and what is sized by data is allocated when its size is known.
 ///
 /// - Parameter callee: what each `kernel` op becomes.
 /// - Throws: `DiagnosticError`; `memory.overflow` when the arena does not fit in 64 bits.
-public func bufferize(_ host: Function, callee: (OpID) throws -> KernelCallee) throws -> BufferizedHost {
+public func bufferize(_ host: Function, callee: (OpID) throws -> KernelCode) throws -> BufferizedHost {
   var bufferization = Bufferization(host)
   try bufferization.lower(callee: callee)
   return try bufferization.plan()
@@ -42,15 +54,24 @@ struct Bufferization {
   let host: Function
   var result: Function
   /// The buffer of each value of the host.
-  var buffers: [ValueID: ValueID] = [:]
+  private var buffers: [ValueID: ValueID] = [:]
+  /// The values of the host that lie in a buffer, under whatever view.
+  private(set) var inhabitants: [ValueID: [ValueID]] = [:]
   /// Where the next op goes.
   var block: BlockID
   /// The output buffers of the caller that values are computed into.
-  private var destinations: [ValueID: ValueID] = [:]
+  var destinations: [ValueID: ValueID] = [:]
+  /// Memory that values outlive the region it is made in with: it is no part of the arena.
+  var ownMemory: Set<ValueID> = []
+  /// The place of each op of the host in its block.
+  let order: [OpID: Int]
   private var location: LocationID = .none
 
   init(_ host: Function) {
     self.host = host
+    var order: [OpID: Int] = [:]
+    for (place, op) in host.allOps().enumerated() { order[op] = place }
+    self.order = order
     result = Function(name: host.name, phase: .loops)
     result.symbols = host.symbols
     result.obligations = host.obligations
@@ -59,9 +80,9 @@ struct Bufferization {
 
   // MARK: The function
 
-  mutating func lower(callee: (OpID) throws -> KernelCallee) throws {
+  mutating func lower(callee: (OpID) throws -> KernelCode) throws {
     for parameter in host.parameters {
-      buffers[parameter] = result.addParameter(bufferType(of: parameter), name: host.name(of: parameter))
+      bind(parameter, to: result.addParameter(bufferType(of: parameter), name: host.name(of: parameter)))
     }
     guard let end = host.terminator(of: host.entry) else { preconditionFailure("a function ends in `return`") }
     let returned = host.operands(of: end)
@@ -93,27 +114,27 @@ struct Bufferization {
     result.resultNames = host.resultNames
   }
 
-  private mutating func lower(_ source: BlockID, _ callee: (OpID) throws -> KernelCallee) throws {
+  mutating func lower(_ source: BlockID, _ callee: (OpID) throws -> KernelCode) throws {
     for op in host.ops(in: source) where !host.opcode(of: op).isTerminator {
       location = result.importLocation(host.locationID(of: op), of: host)
       try lower(op, callee)
     }
   }
 
-  private mutating func lower(_ op: OpID, _ callee: (OpID) throws -> KernelCallee) throws {
+  private mutating func lower(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
     switch host.opcode(of: op) {
     case .constant:
       let value = host.result(of: op)
-      buffers[value] = emit(.constant, [], bufferType(of: value), attributes: host.attributes(of: op))
+      bind(value, to: emit(.constant, [], bufferType(of: value), attributes: host.attributes(of: op)))
     case .size:
       let value = host.result(of: op)
       let register = emit(.size, [], .index, attributes: host.attributes(of: op))
       let target = allocate(value)
       emit(.store, [register, target], [])
-      buffers[value] = target
+      bind(value, to: target)
     case .reshape:
       let value = host.result(of: op)
-      buffers[value] = emit(.view, [buffer(host.operand(0, of: op))], bufferType(of: value))
+      bind(value, to: emit(.view, [buffer(host.operand(0, of: op))], bufferType(of: value)))
     case .kernel: try lowerKernel(op, callee)
     case .if: try lowerIf(op, callee)
     case .while: try lowerWhile(op, callee)
@@ -121,7 +142,7 @@ struct Bufferization {
       let types = host.results(of: op).map { bufferType(of: $0) }
       let call = emit(
         .customCall, host.operands(of: op).map { buffer($0) }, types, attributes: host.attributes(of: op))
-      for (value, made) in zip(host.results(of: op), result.results(of: call)) { buffers[value] = made }
+      for (value, made) in zip(host.results(of: op), result.results(of: call)) { bind(value, to: made) }
     case .assert:
       emit(.assert, [load(host.operand(0, of: op))], [], attributes: host.attributes(of: op))
     default:
@@ -131,87 +152,30 @@ struct Bufferization {
     }
   }
 
-  private mutating func lowerKernel(_ op: OpID, _ callee: (OpID) throws -> KernelCallee) throws {
-    if let value = host.results(of: op).first(where: { isSizedByData($0) && isDefinedSize(of: $0, by: op) }) {
-      throw DiagnosticError(
-        .unsupported, id: "buffers.unsupported",
-        "a kernel whose result \(host.symbols.text(host.type(of: value))) is sized by its data", at: place(of: op))
+  private mutating func lowerKernel(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
+    let code = try callee(op)
+    let operands = host.operands(of: op).map { buffer($0) }
+    let results = host.results(of: op)
+    var sizes: [ValueID] = []
+    if let measure = code.measure {
+      let counts = emit(.alloc, [], TensorType(.s64, [1], form: .buffer))
+      launch(measure, operands + [counts])
+      let index = emit(.size, [], .index, attributes: [NamedAttribute("of", .dims([0]))])
+      sizes = [emit(.load, [counts, index], .index)]
     }
-    let target = try callee(op)
-    var operands = host.operands(of: op).map { buffer($0) }
-    for value in host.results(of: op) {
-      let room = destinations[value] ?? allocate(value)
-      buffers[value] = room
-      operands.append(room)
+    for value in results {
+      let room = destinations[value] ?? (sizes.isEmpty ? reusable(for: value, by: op) : nil)
+      bind(value, to: room ?? emit(.alloc, sizes, bufferType(of: value)))
     }
+    launch(code.compute, operands + results.map { buffer($0) })
+  }
+
+  private mutating func launch(_ callee: KernelCallee, _ buffers: [ValueID]) {
     emit(
-      .launch, operands, [],
-      attributes: [NamedAttribute("callee", .function(target.name))]
-        + (target.sizes.isEmpty ? [] : [NamedAttribute("sizes", .dims(target.sizes))]))
+      .launch, buffers, [],
+      attributes: [NamedAttribute("callee", .function(callee.name))]
+        + (callee.sizes.isEmpty ? [] : [NamedAttribute("sizes", .dims(callee.sizes))]))
   }
-
-  // MARK: Control flow
-
-  /// Both branches leave their results in buffers made before.
-  private mutating func lowerIf(_ op: OpID, _ callee: (OpID) throws -> KernelCallee) throws {
-    let condition = load(host.operand(0, of: op))
-    let targets = host.results(of: op).map { allocate($0) }
-    let branch = emit(.if, [condition], [])
-    for index in 0..<2 {
-      try inside(region: index, of: branch) { bufferization in
-        let body = bufferization.host.region(index, of: op)
-        try bufferization.lower(body, callee)
-        bufferization.assign(bufferization.yielded(by: body), to: targets)
-        bufferization.emit(.yield, [], [])
-      }
-    }
-    for (value, target) in zip(host.results(of: op), targets) { buffers[value] = target }
-  }
-
-  /// Carried values live in buffers made before the loop, which each round overwrites at its end.
-  private mutating func lowerWhile(_ op: OpID, _ callee: (OpID) throws -> KernelCallee) throws {
-    let inits = host.operands(of: op)
-    let targets = host.results(of: op).map { allocate($0) }
-    for (value, target) in zip(inits, targets) { copy(buffer(value), to: target) }
-    for region in 0..<2 {
-      for (parameter, target) in zip(host.parameters(of: host.region(region, of: op)), targets) {
-        buffers[parameter] = target
-      }
-    }
-    let loop = emit(.while, [], [])
-    try inside(region: 0, of: loop) { bufferization in
-      let head = bufferization.host.region(0, of: op)
-      try bufferization.lower(head, callee)
-      let condition = bufferization.load(bufferization.yielded(by: head)[0])
-      bufferization.emit(.continue, [condition], [])
-    }
-    try inside(region: 1, of: loop) { bufferization in
-      let body = bufferization.host.region(1, of: op)
-      try bufferization.lower(body, callee)
-      bufferization.assign(bufferization.yielded(by: body), to: targets)
-      bufferization.emit(.yield, [], [])
-    }
-    for (value, target) in zip(host.results(of: op), targets) { buffers[value] = target }
-  }
-
-  private func yielded(by block: BlockID) -> [ValueID] {
-    guard let end = host.terminator(of: block) else { preconditionFailure("a region ends in a terminator") }
-    return host.operands(of: end)
-  }
-
-  /// Copies all values at once: one that is itself a target is read before it is overwritten.
-  private mutating func assign(_ values: [ValueID], to targets: [ValueID]) {
-    var sources = values.map { buffer($0) }
-    for (index, source) in sources.enumerated() where source != targets[index] {
-      guard targets.contains(where: { isSameMemory(source, $0) }) else { continue }
-      let saved = emit(.alloc, [], result.type(of: source))
-      copy(source, to: saved)
-      sources[index] = saved
-    }
-    for (source, target) in zip(sources, targets) where source != target { copy(source, to: target) }
-  }
-
-  private func isSameMemory(_ a: ValueID, _ b: ValueID) -> Bool { root(of: a) == root(of: b) }
 
   /// The buffer that views look at.
   func root(of buffer: ValueID) -> ValueID {
@@ -220,7 +184,7 @@ struct Bufferization {
     return buffer
   }
 
-  private mutating func inside(region index: Int, of op: OpID, _ body: (inout Bufferization) throws -> Void) rethrows {
+  mutating func inside(region index: Int, of op: OpID, _ body: (inout Bufferization) throws -> Void) rethrows {
     let outer = block
     block = result.region(index, of: op)
     try body(&self)
@@ -229,30 +193,32 @@ struct Bufferization {
 
   // MARK: Buffers
 
-  private func buffer(_ value: ValueID) -> ValueID {
+  func buffer(_ value: ValueID) -> ValueID {
     guard let buffer = buffers[value] else { preconditionFailure("a value is used before it is defined") }
     return buffer
   }
 
-  private func bufferType(of value: ValueID) -> TensorType { host.type(of: value).with(form: .buffer) }
+  mutating func bind(_ value: ValueID, to buffer: ValueID) {
+    buffers[value] = buffer
+    inhabitants[root(of: buffer), default: []].append(value)
+  }
 
-  private mutating func allocate(_ value: ValueID) -> ValueID { emit(.alloc, [], bufferType(of: value)) }
+  func bufferType(of value: ValueID) -> TensorType { host.type(of: value).with(form: .buffer) }
 
-  private mutating func load(_ value: ValueID) -> ValueID {
+  mutating func allocate(_ value: ValueID) -> ValueID { emit(.alloc, [], bufferType(of: value)) }
+
+  mutating func load(_ value: ValueID) -> ValueID {
     emit(.load, [buffer(value)], .register(host.type(of: value).element))
   }
 
-  private func isSizedByData(_ value: ValueID) -> Bool {
+  func isSizedByData(_ value: ValueID) -> Bool { isSizedByData(host.type(of: value)) }
+
+  func isSizedByData(_ type: TensorType) -> Bool {
     var found = false
-    for dim in host.type(of: value).dims {
+    for dim in type.dims {
       dim.forEachSymbol { if host.symbols[$0].origin == .value { found = true } }
     }
     return found
-  }
-
-  /// Whether a symbol in the value's shape gets its value from this very op.
-  private func isDefinedSize(of value: ValueID, by op: OpID) -> Bool {
-    host.ops(in: host.region(0, of: op)).contains { host.opcode(of: $0).traits.contains(.dataDependentShape) }
   }
 
   private func place(of op: OpID) -> Place {
@@ -262,13 +228,13 @@ struct Bufferization {
   // MARK: Ops
 
   @discardableResult
-  private mutating func emit(
+  mutating func emit(
     _ code: OpCode, _ operands: [ValueID], _ results: [TensorType], attributes: [NamedAttribute] = []
   ) -> OpID {
     result.insert(code, operands, attributes: attributes, results: results, at: .end(of: block), location: location)
   }
 
-  private mutating func emit(
+  mutating func emit(
     _ code: OpCode, _ operands: [ValueID], _ type: TensorType, attributes: [NamedAttribute] = []
   ) -> ValueID {
     let op = emit(code, operands, [type], attributes: attributes)
@@ -276,7 +242,7 @@ struct Bufferization {
   }
 
   /// Copies one buffer to another of the same type: a flat loop over its elements.
-  private mutating func copy(_ source: ValueID, to target: ValueID) {
+  mutating func copy(_ source: ValueID, to target: ValueID) {
     let type = result.type(of: source)
     let count = (try? type.elementCount()) ?? 0
     let flat = TensorType(type.element, [count], form: .buffer)

@@ -51,7 +51,8 @@ extension LoopsModule {
       constants.append(tensor)
       // The storage lives as long as `LinkedCode` holds the tensor, and is never written.
       let address = tensor.withUnsafeBytes { $0.baseAddress }
-      try jit.define(constant.symbol, at: address ?? UnsafeRawPointer(bitPattern: 64)!)
+      guard let address else { preconditionFailure("a constant that is no part of the code has bytes") }
+      try jit.define(constant.symbol, at: address)
     }
     let code = try jit.addRemovable(compiled.objects)
     guard let entry = compiled.entry else { preconditionFailure("an entry was asked for") }
@@ -68,7 +69,7 @@ extension LoopsModule {
     let inputs = Array(host.inputSignatures.prefix(inputCount))
     let outputs = host.outputSignatures
     let results = host.resultTypes
-    let arena = arenaBytes
+    let arena = plan.peak
     return Executable.Description(
       name: host.name, inputs: inputs, outputs: outputs, sites: sites, customOperations: operations
     ) { shapes throws(DiagnosticError) in
@@ -83,7 +84,7 @@ extension LoopsModule {
         for dim in type.dims { shape.append(try binding.value(of: dim)) }
         outputShapes.append(shape)
       }
-      return Executable.CallPlan(arenaBytes: arena, outputShapes: outputShapes)
+      return Executable.CallPlan(arenaBytes: try binding.value(of: arena), outputShapes: outputShapes)
     }
   }
 }
@@ -94,6 +95,8 @@ extension CompiledModule.Site {
     switch reason {
     case .assertion(let message): return FailureSite(id: "assert.failed", message, at: place)
     case .indexRange: return FailureSite(id: "index.range", "index {a} is outside 0 ..< {b}", at: place)
+    case .sizeBounds:
+      return FailureSite(id: "size.bounds", "axis {b} is {a}, which is outside the bounds of its size", at: place)
     }
   }
 }

@@ -11,7 +11,6 @@ public struct LoopsModule: Sendable {
   public var host: String
   /// How many of the host's parameters are inputs; the rest are outputs the caller has room for.
   public var inputCount: Int
-  public var arenaBytes: Int
   public var plan: ArenaPlan
 
   /// Schedules, lowers and bufferizes a host function of phase `fused`. Kernels with equal loops share one function.
@@ -23,8 +22,7 @@ public struct LoopsModule: Sendable {
     packConstants(in: &host)
     var kernels: [Function] = []
     var names: [String: String] = [:]
-    let bufferized = try bufferize(host) { kernel in
-      let lowered = try lowerKernel(kernel, in: host, name: "kernel")
+    func callee(_ lowered: LoweredKernel) -> KernelCallee {
       let key = lowered.function.text()
       let name = names[key] ?? "\(host.name).\(kernels.count)"
       if names[key] == nil {
@@ -35,13 +33,17 @@ public struct LoopsModule: Sendable {
       }
       return KernelCallee(name: name, sizes: lowered.sizes)
     }
+    let bufferized = try bufferize(host) { kernel in
+      KernelCode(
+        compute: callee(try lowerKernel(kernel, in: host, name: "kernel")),
+        measure: try lowerKernelSizes(kernel, in: host, name: "kernel").map(callee))
+    }
     var module = Module()
     module.add(bufferized.function)
     for kernel in kernels { module.add(kernel) }
     self.module = module
     self.host = host.name
     inputCount = host.parameters.count
-    arenaBytes = bufferized.arenaBytes
     plan = bufferized.plan
   }
 }

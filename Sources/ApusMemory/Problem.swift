@@ -76,6 +76,13 @@ public struct Plan: Sendable, Hashable {
   /// How it was found, for reports.
   public var method: String
 
+  public init(offsets: [Int], peak: Int, bound: Int, method: String) {
+    self.offsets = offsets
+    self.peak = peak
+    self.bound = bound
+    self.method = method
+  }
+
   /// 0 when the plan is proven optimal, else the share by which it may be above the optimum.
   public var gap: Double { peak <= bound ? 0 : Double(peak - bound) / Double(max(bound, 1)) }
 }

@@ -20,7 +20,8 @@ struct KernelLowering {
   /// The lowered function's symbols, and the host dimensions they stand for.
   let sizes: [Dim]
 
-  init(_ kernel: OpID, in host: Function, name: String, schedule: Schedule) {
+  /// - Parameter types: what is computed, where that is not the kernel's results.
+  init(_ kernel: OpID, in host: Function, name: String, schedule: Schedule, outputs types: [TensorType]? = nil) {
     self.host = host
     self.schedule = schedule
     body = host.region(0, of: kernel)
@@ -31,7 +32,8 @@ struct KernelLowering {
     builder.location = builder.importLocation(host.locationID(of: kernel), of: host)
     var substitution: [SymbolID: SymbolID] = [:]
     var sizes: [Dim] = []
-    let order = Self.symbols(of: kernel, in: host)
+    let hidden = types == nil ? [] : Self.symbols(definedBy: kernel, in: host)
+    let order = Self.symbols(of: kernel, in: host).filter { !hidden.contains($0) }
     for symbol in order {
       let row = host.symbols[symbol]
       // Names are dropped, so that kernels that differ only in them are equal.
@@ -48,7 +50,7 @@ struct KernelLowering {
     for parameter in host.parameters(of: body) {
       buffers[parameter] = builder.addBuffer(local(host.type(of: parameter)))
     }
-    outputs = results.map { builder.addBuffer(local(host.type(of: $0))) }
+    outputs = (types ?? results.map { host.type(of: $0) }).map { builder.addBuffer(local($0)) }
     emitter = ElementEmitter(host: host, substitution: substitution, builder: builder, buffers: buffers)
   }
 
@@ -69,7 +71,26 @@ struct KernelLowering {
     return order
   }
 
-  consuming func finish() -> Function { emitter.builder.finish() }
+  /// Symbols whose values the kernel itself tells.
+  private static func symbols(definedBy kernel: OpID, in host: Function) -> Set<SymbolID> {
+    var known: Set<SymbolID> = []
+    let body = host.region(0, of: kernel)
+    for parameter in host.parameters(of: body) {
+      for dim in host.type(of: parameter).dims { dim.forEachSymbol { known.insert($0) } }
+    }
+    var found: Set<SymbolID> = []
+    for result in host.results(of: kernel) {
+      for dim in host.type(of: result).dims {
+        if let id = dim.symbolID, host.symbols[id].origin == .value, !known.contains(id) { found.insert(id) }
+      }
+    }
+    return found
+  }
+
+  consuming func finish() -> LoweredKernel {
+    let sizes = sizes
+    return LoweredKernel(function: emitter.builder.finish(), sizes: sizes)
+  }
 
   // MARK: Loops
 

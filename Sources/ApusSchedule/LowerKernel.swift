@@ -27,6 +27,16 @@ public func lowerKernel(_ kernel: OpID, in host: Function, name: String) throws 
     }
   case .single: try lowering.lowerSingle()
   }
-  let sizes = lowering.sizes
-  return LoweredKernel(function: lowering.finish(), sizes: sizes)
+  return lowering.finish()
+}
+
+/// Lowers what tells the sizes of a kernel's results that data define: a function of the kernel's operands that leaves
+/// them in a last buffer, `s64[n]`, in the order of the results and of their axes. Nothing for other kernels.
+public func lowerKernelSizes(_ kernel: OpID, in host: Function, name: String) throws -> LoweredKernel? {
+  let body = host.region(0, of: kernel)
+  guard let op = host.ops(in: body).first(where: { host.opcode(of: $0).traits.contains(.dataDependentShape) })
+  else { return nil }
+  var lowering = KernelLowering(kernel, in: host, name: name, schedule: Schedule(), outputs: [TensorType(.s64, [1])])
+  try lowering.lowerNonZeroCount(op)
+  return lowering.finish()
 }

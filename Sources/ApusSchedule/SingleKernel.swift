@@ -4,8 +4,6 @@ import ApusTensor
 
 extension KernelLowering {
   /// Lowers a kernel about one op with loops of its own. Its operands are computed where they are read.
-  ///
-  /// Throws `schedule.unsupported` for `non_zero`, whose result the host cannot size yet.
   mutating func lowerSingle() throws {
     guard let op = host.ops(in: body).first(where: { host.opcode(of: $0).kernelKind == .single }) else {
       preconditionFailure("a single kernel has its op")
@@ -21,8 +19,8 @@ extension KernelLowering {
     case .scatterElements, .scatterNd: try lowerScatter(op)
     case .sort: try lowerSort(op)
     case .topK: try lowerTopK(op)
-    case let code:
-      throw DiagnosticError(.unsupported, id: "schedule.unsupported", "\(code.name) has no loops")
+    case .nonZero: try lowerNonZero(op)
+    case let code: preconditionFailure("\(code.name) is not the op of a single kernel")
     }
   }
 

@@ -28,7 +28,7 @@ import Testing
     let n = Dim.symbol(symbols.intern("N"))
     let vector = TensorType(.f32, [n])
     let host = LoopsWriter.function([vector, vector], symbols: symbols) { w, buffers in
-      let middle = w.emit(.alloc, [], vector.with(form: .buffer), ["offset": .int(64)])
+      let middle = w.emit(.alloc, [], vector.with(form: .buffer), ["offset": .dims([64])])
       for (from, to) in [(buffers[0], middle), (middle, buffers[1])] {
         w.insert(.launch, [from, to], [], ["callee": .function("k"), "sizes": .dims([n])])
       }
@@ -83,7 +83,7 @@ import Testing
     let blocked = TensorType(.f32, [2, 5], form: .buffer, layout: layout)
     let x = Tensor((0..<10).map { Float($0) }, shape: [2, 5])
     let main = LoopsWriter.function([type(.f32, [2, 5]), type(.f32, [12])]) { w, buffers in
-      let packed = w.emit(.alloc, [], blocked, ["offset": .int(0)])
+      let packed = w.emit(.alloc, [], blocked, ["offset": .dims([0])])
       let (rows, columns) = (w.index(2), w.index(6))
       w.loop(rows) { w, i in
         w.loop(columns) { w, j in

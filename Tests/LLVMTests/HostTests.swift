@@ -34,7 +34,7 @@ import Testing
     let (x, y) = (w.buffer(.f32, [b, 3]), w.buffer(.f32, [b, 3]))
     let flat = TensorType(.f32, [count], form: .buffer)
     let viewed = [x, y].map { w.value(.view, [$0], flat) }
-    let planned = w.value(.alloc, [], flat, [NamedAttribute("offset", .int(64))])
+    let planned = w.value(.alloc, [], flat, [NamedAttribute("offset", .dims([64]))])
     let own = w.value(.alloc, [], flat)
     Self.launch(&w, "double", [viewed[0], planned], sizes: [count])
     Self.launch(&w, "double", [planned, own], sizes: [count])

@@ -95,7 +95,7 @@ struct BenchCommand: ParsableCommand {
       ("runs_per_s", .number((1 / max(median.seconds, 1e-12)).rounded(to: 2))),
       ("first_result_s", .number(first.seconds.rounded(to: 5))), ("cache", .string("none")),
       ("compile_ms", milliseconds(compile)),
-      ("arena_bytes", .int(runnable.compiled?.loops.arenaBytes ?? 0)),
+      ("arena_bytes", .int(try runnable.compiled?.executable.description.plan(tensors.map(\.shape)).arenaBytes ?? 0)),
       ("peak_rss_mb", .number(peakResidentMegabytes.rounded(to: 1))),
     ]
     let work = try WorkEstimate(runnable.compiled?.host ?? function, inputs: tensors)

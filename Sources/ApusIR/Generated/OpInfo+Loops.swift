@@ -300,14 +300,20 @@ extension OpInfo {
 
   static let alloc = OpInfo(
     code: .alloc, name: "alloc", group: "loops",
-    signature: "alloc(offset: int?) -> stated",
-    summary: "A buffer of the run's arena at a planned offset in bytes, or, without one, memory that is allocated for this call.",
+    signature: "alloc(sizes: <>s64*, offset: dims = []) -> stated",
+    summary: "A buffer of the run's arena at a planned offset in bytes, `offset: [128*B]`, or, without one, memory that is allocated for this call. `sizes` are the values of the sizes that data define, by axis: from here on, the symbols of those axes have them.",
+    operands: [
+      OperandInfo("sizes", TypePattern(.dims([]), .fixed(.s64), form: .register), .zeroOrMore),
+    ],
     attributes: [
-      AttributeInfo("offset", .int, isOptional: true),
+      AttributeInfo("offset", .dims, default: .dims([])),
     ],
     results: ResultRule.stated,
     traits: [.memory],
     phases: [.loops],
+    constraints: [
+      ConstraintInfo("C1", "a value for each axis whose size is a symbol that data define, or none where all have their values already"),
+    ],
     maxULP: 0)
 
   static let view = OpInfo(

@@ -60,6 +60,14 @@ extension TypeInference {
       "it is \(symbols.text(result))")
   }
 
+  func allocRules() throws(InferenceError) {
+    try requireOneResult()
+    let count = operandList("sizes").count
+    if count == 0 { return }
+    let open = results[0].dims.count { dim in dim.symbolID.map { symbols[$0].origin == .value } ?? false }
+    try require(count == open, "C1", .op, "\(count) for \(symbols.text(results[0]))")
+  }
+
   func viewRules() throws(InferenceError) {
     let buffer = operand("buffer")
     try requireOneResult()

@@ -83,6 +83,7 @@ extension TypeInference {
     .storeMasked: { (use) throws(InferenceError) in try use.accessRules() },
     .extractLane: { (use) throws(InferenceError) in try use.extractLaneRules() },
     .scratch: { (use) throws(InferenceError) in try use.scratchRules() },
+    .alloc: { (use) throws(InferenceError) in try use.allocRules() },
     .view: { (use) throws(InferenceError) in try use.viewRules() },
     .contract: { (use) throws(InferenceError) in try use.contractRules() },
   ]

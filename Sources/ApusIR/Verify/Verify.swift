@@ -195,7 +195,7 @@ extension FunctionVerifier {
 
   private mutating func finish(_ op: OpID) {
     let code = function.opcode(of: op)
-    let mayIntroduce = code.traits.contains(.dataDependentShape) || code.info.results == .stated
+    let mayIntroduce = code.traits.contains(.dataDependentShape) || mayState(code, op)
     for value in function.results(of: op) {
       scope.define(value)
       checkType(of: value, introduces: mayIntroduce)
@@ -208,6 +208,12 @@ extension FunctionVerifier {
       report(
         problem.id, problem.message, at: at, place: problem.operand.map(places.operand) ?? places.opcode, notes: notes)
     }
+  }
+
+  /// Whether sizes that the op's result types bring in have their values from it.
+  private func mayState(_ code: OpCode, _ op: OpID) -> Bool {
+    guard code.info.results == .stated else { return false }
+    return function.phase != .loops || !code.traits.contains(.memory) || function.operandCount(of: op) > 0 && code == .alloc
   }
 
   private mutating func checkType(of value: ValueID, introduces: Bool) {

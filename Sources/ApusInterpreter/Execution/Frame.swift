@@ -55,17 +55,30 @@ final class Frame {
     }
     for (axis, dim) in type.dims.enumerated() {
       if let id = dim.symbolID, function.symbols[id].origin == .value, symbols[id.index] == nil || mayRedefine(id) {
-        symbols[id.index] = shape[axis]
-        guard function.symbols[id].bounds.contains(shape[axis]) else {
-          throw DiagnosticError(
-            id: "size.bounds",
-            "axis \(axis) is \(shape[axis]), but its size lies in \(text(function.symbols[id].bounds))")
-        }
+        try define(id, shape[axis], axis: axis)
       } else if let expected = try? size(dim), expected != shape[axis] {
         throw mismatch(value, "is \(shape[axis]) along axis \(axis), not \(expected)")
       }
     }
     set(value, new)
+  }
+
+  /// Gives the symbols of a type that data define their values, by axis.
+  ///
+  /// Throws `size.bounds`.
+  func define(_ sizes: [Int], of type: TensorType) throws {
+    let axes = type.dims.enumerated().compactMap { axis, dim in
+      dim.symbolID.flatMap { function.symbols[$0].origin == .value ? (axis: axis, symbol: $0) : nil }
+    }
+    for (value, (axis, symbol)) in zip(sizes, axes) { try define(symbol, value, axis: axis) }
+  }
+
+  private func define(_ symbol: SymbolID, _ value: Int, axis: Int) throws {
+    symbols[symbol.index] = value
+    guard function.symbols[symbol].bounds.contains(value) else {
+      throw DiagnosticError(
+        id: "size.bounds", "axis \(axis) is \(value), but its size lies in \(text(function.symbols[symbol].bounds))")
+    }
   }
 
   private func mismatch(_ value: ValueID, _ what: String) -> DiagnosticError {

@@ -101,10 +101,11 @@ extension Run {
   }
 
   private func allocate(_ step: Step, _ frame: Frame) throws {
+    let result = step.results[0]
+    try frame.define(step.operands.map { frame[$0].register.index }, of: frame.function.type(of: result))
     let type = resultType(step, frame)
     let form = try form(type)
-    let result = step.results[0]
-    guard let offset = frame.function.int("offset", of: step.op) else {
+    guard let offset = try frame.function.dims("offset", of: step.op)?.first.map(frame.size) else {
       frame.set(result, .buffer(try Buffer(type.element, form, budget)))
       return
     }

@@ -16,6 +16,8 @@ public struct CompiledModule: Sendable {
       case assertion(String)
       /// An index outside its axis: a = index, b = size.
       case indexRange
+      /// A size that data define, outside the bounds of its symbol: a = size, b = axis.
+      case sizeBounds
     }
 
     public let reason: Reason

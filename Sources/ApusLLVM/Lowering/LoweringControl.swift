@@ -12,26 +12,27 @@ extension FunctionLowering {
   }
 
   func lowerIf(_ op: OpID) {
+    let results = function.results(of: op)
     let values = e.ifElse(register(function.operand(0, of: op))) {
-      lower(function.region(0, of: op))
+      lower(function.region(0, of: op), defining: results)
     } else: {
-      lower(function.region(1, of: op))
+      lower(function.region(1, of: op), defining: results)
     }
-    bindResults(of: op, values)
+    bind(results, values, at: op)
   }
 
   func lowerWhile(_ op: OpID) {
     let (head, body) = (function.region(0, of: op), function.region(1, of: op))
-    let inits = function.operands(of: op).map { code($0) }
-    let last = e.whileLoop(carrying: inits) { carried in
-      bindParameters(of: head, carried)
+    let results = function.results(of: op)
+    let last = e.whileLoop(carrying: values(function.operands(of: op), defining: results)) { carried in
+      bind(function.parameters(of: head), carried, at: op)
       return lower(head)[0]
     } _: { carried in
-      bindParameters(of: body, carried)
+      bind(function.parameters(of: body), carried, at: op)
       returnIfStopped()
-      return lower(body)
+      return lower(body, defining: results)
     }
-    bindResults(of: op, last)
+    bind(results, last, at: op)
   }
 
   func lowerCheckIndex(_ op: OpID) {
@@ -41,6 +42,31 @@ extension FunctionLowering {
       runtime.fail(context, Int(apus_status_index_out_of_range), site: site, index, limit)
       e.returnVoid()
     }
+  }
+
+  /// What a block yields for the values `definers`, as ``values(_:defining:)`` has it.
+  private func lower(_ block: BlockID, defining definers: [ValueID]) -> [CodeValue] {
+    lower(block)
+    // A block that ends in a failure yields nothing.
+    guard let end = function.terminator(of: block), !e.isTerminated else { return [] }
+    return values(function.operands(of: end), defining: definers)
+  }
+
+  /// What stands for values that become others, which define sizes: themselves, then those sizes.
+  private func values(_ values: [ValueID], defining definers: [ValueID]) -> [CodeValue] {
+    values.map { code($0) } + zip(values, definers).flatMap { sizes(of: $0, definedBy: $1) }
+  }
+
+  /// Binds values to what ``values(_:defining:)`` gave for them.
+  private func bind(_ values: [ValueID], _ codes: [CodeValue], at op: OpID) {
+    var sizes = codes.dropFirst(values.count)
+    for value in values {
+      let count = definedAxes(of: value).count
+      defineSizes(of: value, Array(sizes.prefix(count)), at: op)
+      sizes = sizes.dropFirst(count)
+    }
+    // Strides follow from the sizes.
+    for (value, code) in zip(values, codes) { bind(value, code) }
   }
 
   func bindParameters(of block: BlockID, _ values: [CodeValue]) {

@@ -6,8 +6,9 @@ internal import ApusRuntimeABI
 extension FunctionLowering {
   func lowerAlloc(_ op: OpID) {
     let result = function.result(of: op)
-    if let offset = function.int("offset", of: op) {
-      bind(result, e.offset(runtime.arena(context), bytes: offset))
+    defineSizes(of: result, function.operands(of: op).map { register($0) }, at: op)
+    if let offset = function.dims("offset", of: op)?.first {
+      bind(result, e.offset(runtime.arena(context), bytes: value(of: offset)))
     } else {
       bind(result, allocate(byteCount(type(result))))
     }
@@ -63,7 +64,7 @@ extension FunctionLowering {
     e.ifThen(e.compare(status, .notEqual, e.zero(status.type))) { e.returnVoid() }
     for (index, result) in results.enumerated() {
       let descriptor = TensorDescriptor(e, resultArray, index)
-      defineSymbols(of: type(result)) { axis in descriptor.extent(axis) }
+      defineSizes(of: result, definedAxes(of: result).map { descriptor.extent($0.axis) }, at: op)
       bind(result, descriptor.data)
     }
   }
@@ -155,14 +156,6 @@ extension FunctionLowering {
       return e.index(-1)
     }
     return TensorParts(type: type, data: e.nullPointer, dims: dims)
-  }
-
-  /// Gives the symbols that a result's shape defines their values.
-  private func defineSymbols(of type: TensorType, extent: (Int) -> CodeValue) {
-    for (axis, dim) in type.dims.enumerated() {
-      guard let symbol = dim.symbolID, function.symbols[symbol].origin == .value else { continue }
-      e.store(extent(axis), address(of: symbol))
-    }
   }
 
   private func tensorArray(_ tensors: [TensorParts]) -> CodeValue {

@@ -49,15 +49,14 @@ struct ModuleTables {
           let known = packed[constant] ?? add(constant)
           packed[constant] = known
           constantOf[key] = known
-        case .assert, .checkIndex:
+        case .assert, .checkIndex, .alloc, .while, .if, .customCall:
+          if function.opcode(of: op) == .customCall { add(customOperation: function.string("name", of: op)) }
+          guard function.canFail(op) else { return }
           let site = function.site(op)
           let index = siteIndices[site] ?? sites.count
           if index == sites.count { sites.append(site) }
           siteIndices[site] = index
           siteOf[key] = index
-        case .customCall:
-          guard let name = function.string("name", of: op), !customOperations.contains(name) else { return }
-          customOperations.append(name)
         case _: return
         }
       }
@@ -84,6 +83,11 @@ struct ModuleTables {
       preconditionFailure("custom op '\(name)' is not in the module")
     }
     return index
+  }
+
+  private mutating func add(customOperation name: String?) {
+    guard let name, !customOperations.contains(name) else { return }
+    customOperations.append(name)
   }
 
   private mutating func add(_ constant: Packed) -> BufferConstant {
@@ -113,9 +117,23 @@ extension Function {
     }
   }
 
+  /// Whether the op checks something: itself, or the bounds of sizes that it defines.
+  fileprivate func canFail(_ op: OpID) -> Bool {
+    if [.assert, .checkIndex].contains(opcode(of: op)) { return true }
+    if opcode(of: op) == .alloc, operandCount(of: op) == 0 { return false }
+    let values = results(of: op) + regions(of: op).flatMap { parameters(of: $0) }
+    return values.contains { value in
+      type(of: value).dims.contains { $0.symbolID.map { symbols[$0].isCheckedWhenDefined } ?? false }
+    }
+  }
+
   fileprivate func site(_ op: OpID) -> CompiledModule.Site {
     let reason: CompiledModule.Site.Reason =
-      opcode(of: op) == .assert ? .assertion(string("message", of: op) ?? "") : .indexRange
+      switch opcode(of: op) {
+      case .assert: .assertion(string("message", of: op) ?? "")
+      case .checkIndex: .indexRange
+      case _: .sizeBounds
+      }
     return CompiledModule.Site(reason: reason, locations: places(location(of: op)))
   }
 

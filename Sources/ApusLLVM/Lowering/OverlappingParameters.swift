@@ -42,7 +42,7 @@ private enum Root: Equatable {
   case constant(OpID)
   case allocation(OpID)
   /// A place in the arena. The plan keeps buffers apart that live at once, so only equal offsets overlap.
-  case arena(Int)
+  case arena(Dim)
   case unknown
 
   init(_ function: Function, _ value: ValueID) {
@@ -53,7 +53,7 @@ private enum Root: Equatable {
     }
     switch function.opcode(of: op) {
     case .view: self = Root(function, function.operand(0, of: op))
-    case .alloc: self = function.int("offset", of: op).map { .arena($0) } ?? .allocation(op)
+    case .alloc: self = function.dims("offset", of: op)?.first.map { .arena($0) } ?? .allocation(op)
     case .constant: self = .constant(op)
     case .scratch: self = .allocation(op)
     case _: self = .unknown

@@ -1,0 +1,97 @@
+import ApusIR
+
+/// Values that regions yield and loops carry.
+///
+/// One whose size is known before lives in a buffer made before, which each branch or round writes at its end. One whose
+/// size only the branch or round tells is a buffer that it yields.
+extension Bufferization {
+  mutating func lowerIf(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
+    let condition = load(host.operand(0, of: op))
+    let results = host.results(of: op)
+    let (open, closed) = partition(results.map { isSizedByData($0) })
+    let targets = closed.map { allocate(results[$0]) }
+    let branch = emit(.if, [condition], open.map { bufferType(of: results[$0]) })
+    for index in 0..<2 {
+      try inside(region: index, of: branch) { bufferization in
+        let body = bufferization.host.region(index, of: op)
+        try bufferization.lower(body, callee)
+        let yielded = bufferization.yielded(by: body)
+        let outgoing = open.map { bufferization.outliving(yielded[$0]) }
+        bufferization.assign(closed.map { yielded[$0] }, to: targets)
+        bufferization.emit(.yield, outgoing, [])
+      }
+    }
+    for (index, target) in zip(closed, targets) { bind(results[index], to: target) }
+    for (index, value) in zip(open, result.results(of: branch)) { bind(results[index], to: value) }
+  }
+
+  mutating func lowerWhile(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
+    let (initial, results) = (host.operands(of: op), host.results(of: op))
+    let (head, body) = (host.region(0, of: op), host.region(1, of: op))
+    let parameters = [head, body].map { host.parameters(of: $0) }
+    let (open, closed) = partition(
+      results.indices.map { index in
+        isSizedByData(results[index]) || parameters.contains { isSizedByData($0[index]) }
+      })
+    let targets = closed.map { allocate(results[$0]) }
+    for (index, target) in zip(closed, targets) { copy(buffer(initial[index]), to: target) }
+    let loop = emit(.while, open.map { outliving(initial[$0]) }, open.map { bufferType(of: results[$0]) })
+    for (region, parameters) in parameters.enumerated() {
+      for (index, target) in zip(closed, targets) { bind(parameters[index], to: target) }
+      for index in open {
+        let block = result.region(region, of: loop)
+        bind(parameters[index], to: result.addParameter(bufferType(of: parameters[index]), to: block))
+      }
+    }
+    try inside(region: 0, of: loop) { bufferization in
+      try bufferization.lower(head, callee)
+      let condition = bufferization.load(bufferization.yielded(by: head)[0])
+      bufferization.emit(.continue, [condition], [])
+    }
+    try inside(region: 1, of: loop) { bufferization in
+      try bufferization.lower(body, callee)
+      let yielded = bufferization.yielded(by: body)
+      let outgoing = open.map { bufferization.outliving(yielded[$0]) }
+      bufferization.assign(closed.map { yielded[$0] }, to: targets)
+      bufferization.emit(.yield, outgoing, [])
+    }
+    for (index, target) in zip(closed, targets) { bind(results[index], to: target) }
+    for (index, value) in zip(open, result.results(of: loop)) { bind(results[index], to: value) }
+  }
+
+  private func partition(_ isOpen: [Bool]) -> (open: [Int], closed: [Int]) {
+    (isOpen.indices.filter { isOpen[$0] }, isOpen.indices.filter { !isOpen[$0] })
+  }
+
+  private func yielded(by block: BlockID) -> [ValueID] {
+    guard let end = host.terminator(of: block) else { preconditionFailure("a region ends in a terminator") }
+    return host.operands(of: end)
+  }
+
+  /// Copies all values at once: one that is itself a target is read before it is overwritten.
+  private mutating func assign(_ values: [ValueID], to targets: [ValueID]) {
+    var sources = values.map { buffer($0) }
+    for (index, source) in sources.enumerated() where source != targets[index] {
+      guard targets.contains(where: { root(of: source) == root(of: $0) }) else { continue }
+      let saved = emit(.alloc, [], result.type(of: source))
+      copy(source, to: saved)
+      sources[index] = saved
+    }
+    for (source, target) in zip(sources, targets) where source != target { copy(source, to: target) }
+  }
+
+  /// The buffer of a value where nobody writes over it after its region, else a copy in memory of its own.
+  private mutating func outliving(_ value: ValueID) -> ValueID {
+    let source = buffer(value)
+    let origin = root(of: source)
+    guard let op = result.definingOp(of: origin), result.opcode(of: op) == .alloc, !ownMemory.contains(origin) else {
+      return source
+    }
+    // What is sized by data is no part of the arena, and what a region makes it makes anew each time.
+    if isSizedByData(result.type(of: origin)), result.block(of: op) == block { return source }
+    let copied = emit(.alloc, [], result.type(of: source))
+    ownMemory.insert(copied)
+    copy(source, to: copied)
+    return copied
+  }
+}

@@ -1,0 +1,49 @@
+import ApusIR
+
+extension Bufferization {
+  /// The buffer of an operand that a kernel's only result may be written over, if there is one.
+  ///
+  /// The kernel computes its result index by index and reads that operand at the same index alone; both have the same type;
+  /// and nobody else needs the operand's memory, under whatever name, from here on.
+  func reusable(for value: ValueID, by kernel: OpID) -> ValueID? {
+    guard host.kernelKind(of: kernel) == .map, host.resultCount(of: kernel) == 1 else { return nil }
+    let operands = host.operands(of: kernel)
+    let wanted = host.type(of: value)
+    for (index, operand) in operands.enumerated() where host.type(of: operand) == wanted {
+      let candidate = buffer(operand)
+      let origin = root(of: candidate)
+      guard let maker = result.definingOp(of: origin), result.opcode(of: maker) == .alloc,
+        result.block(of: maker) == block, !ownMemory.contains(origin),
+        operands.indices.allSatisfy({ $0 == index || root(of: buffer(operands[$0])) != origin }),
+        isReadInPlace(index, by: kernel), isLastUse(of: origin, by: kernel)
+      else { continue }
+      return candidate
+    }
+    return nil
+  }
+
+  /// Whether all that is computed from an operand is computed elementwise.
+  private func isReadInPlace(_ index: Int, by kernel: OpID) -> Bool {
+    let body = host.region(0, of: kernel)
+    var derived: Set<ValueID> = [host.parameters(of: body)[index]]
+    for op in host.ops(in: body) where host.operands(of: op).contains(where: derived.contains) {
+      let code = host.opcode(of: op)
+      guard code.isElementwise || code.traits.contains(.terminator) else { return false }
+      derived.formUnion(host.results(of: op))
+    }
+    return true
+  }
+
+  /// Whether no value in that memory is used after the kernel, nor outside of the kernel's block.
+  private func isLastUse(of origin: ValueID, by kernel: OpID) -> Bool {
+    let place = host.block(of: kernel)
+    for value in inhabitants[origin] ?? [] {
+      for (user, _) in host.uses(of: value) {
+        guard let op = host.ancestor(of: user, in: place), op == kernel || isBefore(op, kernel) else { return false }
+      }
+    }
+    return true
+  }
+
+  private func isBefore(_ a: OpID, _ b: OpID) -> Bool { order[a, default: 0] < order[b, default: 0] }
+}
