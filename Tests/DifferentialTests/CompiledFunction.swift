@@ -10,12 +10,15 @@ struct CompiledFunction {
   let module: Module
   private let twoThreads: Executable
   private let oneThread: Executable
+  private let loops: Module
 
   init(_ function: Function) throws {
     module = Module(function)
     let found = module.verify()
     if !found.isEmpty { throw DiagnosticError(found) }
-    twoThreads = try Compiler(CompilerOptions(threads: 2)).compile(module).executable
+    let compiled = try Compiler(CompilerOptions(threads: 2)).compile(module)
+    twoThreads = compiled.executable
+    loops = compiled.loops.module
     oneThread = twoThreads.on(ThreadPool(threads: 1))
   }
 
@@ -58,6 +61,13 @@ struct CompiledFunction {
       judgement.problems.append("\(found), then \(again), but \(wanted) interpreted")
     }
     return judgement
+  }
+
+  /// What the loops that code is made of mean to the interpreter, which checks every access; they are valid.
+  func interpretLoops(_ inputs: [Tensor]) throws -> [Tensor] {
+    let found = loops.verify()
+    if !found.isEmpty { throw DiagnosticError(found) }
+    return try Interpreter(loops).run(inputs)
   }
 
   private func runGuarded(_ inputs: [Tensor], _ first: Outcome) throws -> [Tensor] {

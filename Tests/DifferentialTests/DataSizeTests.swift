@@ -1,5 +1,6 @@
 import ApusGraph
 import ApusIR
+import ApusInterpreter
 import ApusSupport
 import ApusTensor
 import Testing
@@ -17,6 +18,10 @@ import Testing
     let judgement = try function.judge(inputs)
     for problem in judgement.problems { Issue.record("\(problem)") }
     #expect(judgement.judged == judgement.elements)
+    let (loops, graph) = (try function.interpretLoops(inputs), try Interpreter(function.module).run(inputs))
+    for (found, wanted) in zip(loops, graph) {
+      if let problem = Enclosure(pinned: wanted).contradiction(found) { Issue.record("in loops, \(problem)") }
+    }
   }
 
   private func numbers(_ count: Int) -> [Float] { (0..<count).map { Float($0 % 5 - 1) } }
