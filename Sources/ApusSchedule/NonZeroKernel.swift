@@ -28,7 +28,7 @@ extension KernelLowering {
     let element = emitter.element(of: x)
     let (first, one) = (emitter.builder.index(0), emitter.builder.index(1))
     emitter.builder.store(first, counter, [first])
-    try scalarNest(emitter.dims(of: x), isParallel: false) { lowering, at in
+    try scalarNest(emitter.dims(of: x), isParallel: false) { lowering, at, _ in
       let value = try lowering.emitter.emit(x, at: at)
       let zero = lowering.emitter.builder.literal(element.zero, element, lanes: nil)
       let isFound = lowering.emitter.elementwise(.notEqual, [value, zero], .bool)

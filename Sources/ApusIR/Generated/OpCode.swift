@@ -268,12 +268,13 @@ public enum PrimitiveOp: UInt16, Sendable, Hashable, CaseIterable, BitwiseCopyab
   case splat = 146
   case lanes = 147
   case extractLane = 148
-  case reduceLanes = 149
-  case fma = 150
-  case scratch = 151
-  case checkIndex = 152
-  case contract = 153
-  case alloc = 154
-  case view = 155
-  case launch = 156
+  case shuffle = 149
+  case reduceLanes = 150
+  case fma = 151
+  case scratch = 152
+  case checkIndex = 153
+  case contract = 154
+  case alloc = 155
+  case view = 156
+  case launch = 157
 }
