@@ -26,6 +26,11 @@ extension SubjectGroup {
         w = weight f32[\(outputs), \(inputs / groups), \(kernel), \(kernel)] random(seed: 1)
         return conv(x, w, strides: [\(stride), \(stride)], pads: [\(pad), \(pad), \(pad), \(pad)], groups: \(groups))
       }
-      """)
+      """
+    ).against(
+      Peer(
+        inputs: ["x": [1, inputs, size, size]], weights: ["w": [outputs, inputs / groups, kernel, kernel]], op: "Conv",
+        operands: ["x", "w"],
+        attributes: ["strides": [stride, stride], "pads": [pad, pad, pad, pad], "group": [groups]]))
   }
 }

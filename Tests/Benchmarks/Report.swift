@@ -6,6 +6,8 @@ struct Report {
     var group: String
     var name: String
     var measurements: [Measurement]
+    /// What onnxruntime takes, by the count of threads.
+    var peers: [Int: Peer.Result] = [:]
   }
 
   var rows: [Row] = []
@@ -16,16 +18,23 @@ struct Report {
     + " speedup".leftPadded(to: 8)
 
   static func lines(of row: Row) -> [String] {
-    row.measurements.map { measurement in
+    row.measurements.flatMap { measurement in
       let (rate, scale) = rateText(measurement)
       let yardstick = measurement.yardstickRate.map { number($0 * scale, 1) } ?? ""
       let ratio = measurement.ratio.map { number($0 * 100, 1) + "%" } ?? ""
       let speedup = measurement.threads == 1 ? "" : row.speedup(measurement).map { number($0, 2) + "x" } ?? ""
-      return row.name.padded(to: 40) + "\(measurement.threads)".leftPadded(to: 4)
+      let line = row.name.padded(to: 40) + "\(measurement.threads)".leftPadded(to: 4)
         + number(measurement.samples.minimum * 1e6, 1).leftPadded(to: 12)
         + number(measurement.samples.median * 1e6, 1).leftPadded(to: 12)
         + (number(measurement.samples.spread * 100, 0) + "%").leftPadded(to: 8) + rate.leftPadded(to: 20)
         + yardstick.leftPadded(to: 11) + ratio.leftPadded(to: 7) + speedup.leftPadded(to: 8)
+      guard let peer = row.peers[measurement.threads] else { return [line] }
+      return [
+        line,
+        "  onnxruntime".padded(to: 44) + number(peer.minimum * 1e6, 1).leftPadded(to: 12)
+          + number(peer.median * 1e6, 1).leftPadded(to: 12) + "".padded(to: 39)
+          + (number(measurement.samples.minimum > 0 ? peer.minimum / measurement.samples.minimum : 0, 2) + "x").leftPadded(to: 8),
+      ]
     }
   }
 
@@ -42,6 +51,7 @@ struct Report {
         ]
         entry["yardstick_rate"] = measurement.yardstickRate
         entry["ratio"] = measurement.ratio
+        entry["onnxruntime_min_s"] = row.peers[measurement.threads]?.minimum
         if measurement.threads != 1 { entry["speedup"] = row.speedup(measurement) }
         list.append(entry)
       }

@@ -20,6 +20,8 @@ struct Subject {
   var threads: [Int]
   /// Makes it ready to run on so many threads, and gives what is timed.
   var prepare: (_ threads: Int) throws -> () throws -> Void
+  /// The same for onnxruntime, if there is such a thing.
+  var peer: Peer?
 
   init(
     _ name: String, _ work: Work, threads: [Int] = [1, 2], prepare: @escaping (_ threads: Int) throws -> () throws -> Void
@@ -28,6 +30,13 @@ struct Subject {
     self.work = work
     self.threads = threads
     self.prepare = prepare
+  }
+
+  /// With the same graph for onnxruntime.
+  func against(_ peer: Peer) -> Subject {
+    var copy = self
+    copy.peer = peer
+    return copy
   }
 }
 

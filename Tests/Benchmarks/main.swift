@@ -1,8 +1,9 @@
 // Measures what Apus compiles against what the machine can do.
 //
-//     swift run -c release Benchmarks [filter…] [--json] [--rounds N] [--thread-time]
+//     swift run -c release Benchmarks [filter…] [--json] [--rounds N] [--thread-time] [--peer]
 //
 // With --thread-time, what runs on one thread is timed by what that thread computes: for machines that are busy otherwise.
+// With --peer, onnxruntime runs the same where it is installed; its line ends with how many times as long it takes.
 // A filter picks the subjects and the groups whose names contain it, or the one subject that it is the whole name of.
 
 import ApusTarget
@@ -12,10 +13,12 @@ var filters: [String] = []
 var isJSON = false
 var rounds = 25
 var clock = Clock.wall
+var comparesPeer = false
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {
   switch argument {
   case "--json": isJSON = true
+  case "--peer": comparesPeer = true
   case "--thread-time": clock = .thread
   case "--rounds":
     guard let count = arguments.popFirst().flatMap(Int.init), count > 0 else {
@@ -33,6 +36,10 @@ while let argument = arguments.popFirst() {
 /// Shows a line at once, also in a file.
 func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
+if comparesPeer, let reason = Peer.whatIsMissing() {
+  FileHandle.standardError.write(Data("onnxruntime is left out: \(reason)\n".utf8))
+  comparesPeer = false
+}
 let machine = Machine.host()
 var report = Report()
 if !isJSON { show(Report.header) }
@@ -46,13 +53,18 @@ let names = Set(groups.flatMap { $0.subjects.map(\.name) })
 
 for group in groups {
   for subject in group.subjects where isWanted(subject, group) {
-    let row: Report.Row
+    var row: Report.Row
     do {
       let measurements = try Measurement.all(of: subject, machine: machine, rounds: rounds, clock: clock)
       row = Report.Row(group: group.name, name: subject.name, measurements: measurements)
     } catch {
       FileHandle.standardError.write(Data("\(subject.name): \(error)\n".utf8))
       exit(1)
+    }
+    if comparesPeer, let peer = subject.peer {
+      for threads in subject.threads {
+        row.peers[threads] = peer.measure(threads: threads, rounds: rounds, clock: clock)
+      }
     }
     report.rows.append(row)
     if !isJSON {
