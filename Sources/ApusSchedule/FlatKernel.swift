@@ -110,7 +110,15 @@ extension KernelLowering {
       }
     }
     for index in outputs.indices { outputs[index] = view(outputs[index], parts) }
-    if schedule.parallelAxis != nil { schedule.parallelAxis = split == 0 ? 1 : 0 }
+    if let axis = schedule.parallelAxis {
+      // One turn of a flat axis does less than one of the axis that was chosen.
+      let end = axis < split ? split : shape.count
+      schedule.grain = shape[(axis + 1)..<end].reduce(schedule.grain) {
+        min($0, Rules.chunkElements) * min($1.constantValue ?? 64, Rules.chunkElements)
+      }
+      schedule.grain = min(schedule.grain, Rules.chunkElements)
+      schedule.parallelAxis = axis < split ? 0 : 1
+    }
     let domain = parts.map { Interval(lower: 0, upper: $0) }
     emitter.domain = domain
     try vectorizedOrScalar { try $0.nest(over: domain) }

@@ -34,7 +34,7 @@ extension KernelLowering {
     guard let axis = order.first else { return try storeResults(at: positions) }
     let lower = emitter.builder.size(domain[axis].lower)
     let upper = emitter.builder.size(domain[axis].upper)
-    let isParallel = order.count == domain.count && schedule.parallelAxis == axis
+    let isParallel = schedule.parallelAxis == axis
     if order.count == 1 {
       return try innermost(axis, lower, upper, at: positions, isParallel: isParallel)
     }

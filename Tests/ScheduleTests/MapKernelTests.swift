@@ -1,8 +1,33 @@
 import ApusIR
+import ApusSchedule
+import ApusTarget
 import ApusTensor
 import Testing
 
 @Suite struct MapKernelTests {
+  /// Large maps are shared among threads, whatever axes they have, in chunks that are worth a thread.
+  @Test(arguments: [[1 << 20], [1, 1 << 20], [512, 2048], [1, 512, 2048], [2, 3, 1 << 18]])
+  func largeMapsAreShared(shape: [Int]) throws {
+    for isRowwise in [false, true] where shape.count > 1 || !isRowwise {
+      var f = KernelFixture()
+      let type = TensorType(.f32, shape.map { .constant($0) })
+      let x = f.input(.f32, type.dims)
+      let rank = shape.count
+      let bias = f.input(.f32, isRowwise ? [type.dims[rank - 1]] : type.dims)
+      let spread = isRowwise ? try f.op(.broadcast, [bias], [ints("axes", [rank - 1])], as: type) : bias
+      let sum = try f.op(.add, [x, spread])
+      var (host, kernel) = f.kernelized([sum])
+      let machine = try #require(Machine.preset("x86-64-v3"))
+      host.setAttribute("schedule", .schedule(chooseSchedule(for: kernel, in: host, on: machine)), of: kernel)
+      let lowered = try lowerKernel(kernel, in: host, name: "k").function
+      var shared = 0
+      lowered.forEachOp { op in
+        if lowered.opcode(of: op) == .for, lowered.string("kind", of: op) == "parallel" { shared += 1 }
+      }
+      #expect(shared == 1, "\(shape)")
+    }
+  }
+
   @Test(arguments: [[1, 1], [3, 4], [4, 8], [8, 8], [9, 17], [24, 5], [0, 8], [8, 0], [16, 33]])
   func transposesInBlocks(shape: [Int]) throws {
     for element in [ElementType.f32, .u8, .f64, .bool] {
