@@ -15,3 +15,4 @@
 @_exported import struct ApusTensor.Tensor
 @_exported import protocol ApusTensor.TensorElement
 @_exported import struct ApusTensor.TensorFile
+@_exported import class ApusTensor.TensorStorage

@@ -61,6 +61,20 @@ public struct Model: Sendable {
     }
   }
 
+  /// Runs on inputs by position and writes the outputs over `results`, which have their types and shapes: repeated runs
+  /// then allocate nothing for them.
+  ///
+  /// Throws as ``run(_:)-([Tensor])`` does, and `output.count`, `output.type`, `output.shape`, or
+  /// `output.unknown-shape` when a shape depends on data.
+  public func run(_ inputs: [Tensor], into results: inout [Tensor]) throws {
+    switch engine {
+    case .compiled(let compiled):
+      try checkMemory(inputs, compiled.executable)
+      try compiled.executable.run(inputs, into: &results)
+    case .interpreted(let interpreter, _): results = try interpreter.run(inputs)
+    }
+  }
+
   /// Runs on inputs by name.
   ///
   /// Throws as ``run(_:)-([Tensor])`` does, and `input.missing` and `input.unknown`.

@@ -239,6 +239,8 @@ extension Executable {
     for index in results.indices { call.setOutput(index, &results[index], plan.outputShapes[index]) }
     _ = withExtendedLifetime((held, owner)) { apus_invoke(entry, call.pointer, call.inputs, call.outputs) }
     if let error = call.status.error(sites: description.sites, customError: call.customError) { throw error }
+    // Loops that see the flag leave without a word, and what they leave behind is no result.
+    if cancellation?.isCancelled == true { throw CancellationError() }
     for index in results.indices where results[index] == nil {
       results[index] = try call.takeOutput(index, outputs[index])
     }
