@@ -22,6 +22,8 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Apus", targets: ["Apus"]),
+    // What passes are written with.
+    .library(name: "ApusCompiler", targets: ["ApusCompiler", "ApusIR", "ApusPasses", "ApusSupport", "ApusTensor"]),
     .executable(name: "apus", targets: ["ApusCommand"]),
     .executable(name: "specgen", targets: ["SpecGen"]),
   ],
@@ -114,7 +116,10 @@ let package = Package(
     tests("RuntimeTests", ["ApusRuntime", "ApusRuntimeABI", "ApusTensor", "ApusSupport"]),
     tests(
       "CompilerTests",
-      ["ApusCompiler", "Apus", "ApusIR", "ApusInterpreter", "ApusMemory", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport"]),
+      [
+        "ApusCompiler", "Apus", "ApusIR", "ApusPasses", "ApusInterpreter", "ApusMemory", "ApusRuntime", "ApusTarget",
+        "ApusTensor", "ApusSupport",
+      ]),
     tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
     tests("FileTests", ["ApusCommand", "ApusCompiler", "Apus", "ApusIR", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR", "ApusTensor"]),

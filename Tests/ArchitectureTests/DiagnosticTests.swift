@@ -8,7 +8,7 @@ import Testing
     "compile.internal", "run.internal", "custom.failed", "custom.closure", "llvm.emit", "llvm.target",
     "tensor.no-memory",
     // Declarations of ops that contradict themselves, and an op that has been declared but not lowered.
-    "composite.shape", "weight.place", "schedule.unsupported",
+    "composite.shape", "weight.place", "buffers.unsupported",
   ]
 
   /// Texts of the same form that name something else.

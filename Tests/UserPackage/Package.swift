@@ -7,6 +7,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [.package(name: "Apus", path: "../..")],
   targets: [
-    .executableTarget(name: "Double", dependencies: [.product(name: "Apus", package: "Apus")])
+    .executableTarget(name: "Double", dependencies: [.product(name: "Apus", package: "Apus")]),
+    .executableTarget(name: "OwnPass", dependencies: [.product(name: "ApusCompiler", package: "Apus")]),
   ]
 )

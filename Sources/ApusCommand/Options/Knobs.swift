@@ -40,7 +40,9 @@ struct Knobs {
   func list(_ diagnostics: inout Diagnostics) throws(DiagnosticError) -> [Knob] {
     let machine = Machine.host(environment: environment, diagnostics: &diagnostics)
     let request = machine.requestedThreads != nil
-    let variable = environment["APUS_THREADS"] != nil ? "APUS_THREADS" : "OMP_NUM_THREADS"
+    // As the machine takes it: the first variable that holds a number.
+    let isOwn = Machine.host(environment: environment.filter { $0.key == "APUS_THREADS" }).requestedThreads != nil
+    let variable = isOwn ? "APUS_THREADS" : "OMP_NUM_THREADS"
     let limit = try memoryLimit()
     let time = try timeLimit()
     return [

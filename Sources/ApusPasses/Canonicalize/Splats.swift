@@ -3,7 +3,7 @@ import ApusTensor
 
 extension Function {
   /// The element of a constant that is the same everywhere, in the value's element type.
-  func splat(of value: ValueID) -> Scalar? {
+  public func splat(of value: ValueID) -> Scalar? {
     guard let op = definingOp(of: value), opcode(of: op) == .constant,
       case .scalar(let scalar)? = attribute("value", of: op)
     else { return nil }
