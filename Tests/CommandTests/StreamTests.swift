@@ -36,13 +36,13 @@ import Testing
   }
 
   @Test func devicesAreWrittenAndNotReplaced() throws {
-    let run = try Command("opt", digits, "-o", "/dev/null")
-    #expect(run.status == 0 && run.output == "")
-    let attributes = try FileManager.default.attributesOfItem(atPath: "/dev/null")
-    #expect(attributes[.type] as? FileAttributeType == .typeCharacterSpecial)
-    #expect(!FileManager.default.fileExists(atPath: "/dev/null.bin"))
-    #expect(try Command("opt", digits, "-o", "/dev/full").errors.contains("error[file.unwritable]"))
+    // A pipe is as good as a device, and the test's own.
     let scratch = try Scratch()
+    let run = try Command(
+      shell: "cd $SCRATCH && mkfifo pipe && { cat pipe & } && $APUS opt $MODEL -o pipe && wait && test -p pipe && ls",
+      environment: ["SCRATCH": scratch.url.path, "MODEL": Command.checkout.appendingPathComponent(digits).path])
+    #expect(run.status == 0 && run.output.hasPrefix("apus-ir 1") && run.output.hasSuffix("}\npipe\n"), "\(run.errors)")
+    #expect(try Command("opt", digits, "-o", "/dev/full").errors.contains("error[file.unwritable]"))
     let graph = try scratch.file("g.apus", "graph g(x: f32[N]) { return x }")
     let nowhere = try Command("opt", graph, "-o", scratch.path("none/o.ir"))
     #expect(nowhere.status == 1 && nowhere.errors.contains("error[file.unwritable]"))
