@@ -173,9 +173,7 @@ package struct Emitter {
     let asked = SizeRelation(relation: obligation.relation, lhs: a, rhs: b)
     for known in guards where known.contains(equal) || known.contains(mirrored) || known.contains(asked) { return }
     guards[guards.count - 1].insert(asked)
-    if isUnconditional, isAboutArguments(a), isAboutArguments(b), !function.obligations.contains(obligation) {
-      function.obligations.append(obligation)
-    }
+    if isUnconditional, isAboutArguments(a), isAboutArguments(b) { function.require(obligation) }
     let left = insert(.size, [], [NamedAttribute("of", .dims([a]))], .scalar(.s64))
     let right = insert(.size, [], [NamedAttribute("of", .dims([b]))], .scalar(.s64))
     let comparison: OpCode = obligation.relation == .equal ? .equal : .lessEqual

@@ -4,6 +4,34 @@ extension TypeInference {
   /// Attributes in canonical form, from attributes as written.
   func normalize(_ given: [NamedAttribute]) throws(InferenceError) -> [NamedAttribute] {
     if info.attributes.isEmpty, given.isEmpty { return [] }
+    // Indices, because an element of either list is dear to copy.
+    var positions: [Int?] = []
+    positions.reserveCapacity(info.attributes.count)
+    for index in info.attributes.indices {
+      let name = info.attributes[index].name
+      positions.append(given.indices.first { given[$0].name == name })
+    }
+    if positions.count(where: { $0 != nil }) != given.count { try checkNames(given) }
+    var list: [NamedAttribute] = []
+    list.reserveCapacity(given.count)
+    for index in info.attributes.indices {
+      guard let value = positions[index].map({ given[$0].value }) ?? info.attributes[index].defaultValue else {
+        if info.attributes[index].isOptional { continue }
+        throw InferenceError("op.attribute", "`\(info.name)` needs `\(info.attributes[index].name)`")
+      }
+      let declared = info.attributes[index]
+      let canonical = try canonical(value, declared)
+      switch declared.kind {
+      case .axis, .axes: list.append(NamedAttribute(declared.name, canonical))
+      case .int, .float, .bool, .string, .ints, .floats, .dims, .elementType, .function, .constant, .schedule, .name:
+        if canonical != declared.defaultValue { list.append(NamedAttribute(declared.name, canonical)) }
+      }
+    }
+    return list
+  }
+
+  /// Throws where a name is unknown or stands twice.
+  private func checkNames(_ given: [NamedAttribute]) throws(InferenceError) {
     for (index, entry) in given.enumerated() {
       if info.attribute(entry.name) == nil {
         let names = info.attributes.map { "`\($0.name)`" }.joined(separator: ", ")
@@ -15,21 +43,6 @@ extension TypeInference {
         throw InferenceError("op.attribute", "`\(entry.name)` is given twice", at: .attribute(entry.name))
       }
     }
-    var list: [NamedAttribute] = []
-    for declared in info.attributes {
-      let written = given.first { $0.name == declared.name }?.value
-      guard let value = written ?? declared.defaultValue else {
-        if declared.isOptional { continue }
-        throw InferenceError("op.attribute", "`\(info.name)` needs `\(declared.name)`")
-      }
-      let canonical = try canonical(value, declared)
-      switch declared.kind {
-      case .axis, .axes: list.append(NamedAttribute(declared.name, canonical))
-      case .int, .float, .bool, .string, .ints, .floats, .dims, .elementType, .function, .constant, .schedule, .name:
-        if canonical != declared.defaultValue { list.append(NamedAttribute(declared.name, canonical)) }
-      }
-    }
-    return list
   }
 
   private func canonical(_ value: Attribute, _ declared: AttributeInfo) throws(InferenceError) -> Attribute {
@@ -128,8 +141,8 @@ extension TypeInference {
 
 extension TypeInference {
   func attribute(_ name: String) -> Attribute? {
-    for entry in attributes where entry.name == name { return entry.value }
-    return info.attribute(name)?.defaultValue
+    for index in attributes.indices where attributes[index].name == name { return attributes[index].value }
+    return info.attributes.indices.first { info.attributes[$0].name == name }.flatMap { info.attributes[$0].defaultValue }
   }
 
   func int(_ name: String) -> Int {

@@ -23,6 +23,23 @@ public struct Obligation: Hashable, Sendable {
   }
 }
 
+/// Obligations in the order in which they were found, each once.
+struct ObligationSet: Sendable {
+  private(set) var list: [Obligation] = []
+  private var known: Set<Obligation> = []
+
+  init(_ obligations: [Obligation] = []) { for obligation in obligations { insert(obligation) } }
+
+  mutating func insert(_ obligation: Obligation) {
+    if known.insert(obligation).inserted { list.append(obligation) }
+  }
+}
+
+extension Function {
+  /// Has a relation checked when the function runs, once however often it is asked for.
+  public mutating func require(_ obligation: Obligation) { obligationSet.insert(obligation) }
+}
+
 /// A rule of an op's declaration that its operands or attributes break.
 public struct InferenceError: Error, Hashable, Sendable {
   /// `matmul.k`, `matmul.T`, `matmul.rank`, `concat.C1`, `op.operands`, `op.attribute`, `op.results`,

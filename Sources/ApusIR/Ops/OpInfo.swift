@@ -62,7 +62,11 @@ public final class OpInfo: Sendable {
 
   public var isComposite: Bool { body != nil }
 
-  public func attribute(_ name: String) -> AttributeInfo? { attributes.first { $0.name == name } }
+  public func attribute(_ name: String) -> AttributeInfo? {
+    // An element is dear to copy, and most are not the one.
+    for index in attributes.indices where attributes[index].name == name { return attributes[index] }
+    return nil
+  }
 }
 
 /// The form a function's body has reached.

@@ -12,7 +12,7 @@ extension Function {
   ) throws(InferenceError) -> OpID {
     let inferred = try infer(
       code, operands: operands.map { type(of: $0) }, attributes: attributes, stated: stated, symbols: &symbols)
-    for obligation in inferred.obligations where !obligations.contains(obligation) { obligations.append(obligation) }
+    for obligation in inferred.obligations { require(obligation) }
     return insert(
       code, operands, attributes: inferred.attributes, results: inferred.results, at: point, location: location)
   }

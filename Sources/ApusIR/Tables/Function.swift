@@ -15,7 +15,12 @@ public struct Function: Sendable {
   public var resultNames: [String] = []
 
   /// Relations between sizes that the symbols leave open: guards check them when the function runs.
-  public var obligations: [Obligation] = []
+  public var obligations: [Obligation] {
+    get { obligationSet.list }
+    set { obligationSet = ObligationSet(newValue) }
+  }
+
+  var obligationSet = ObligationSet()
 
   var ops = Table<OpID, OpRow>()
   var operandSlots = Table<OperandID, OperandRow>()

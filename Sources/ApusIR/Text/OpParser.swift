@@ -141,10 +141,10 @@ extension IRParser {
   }
 
   private mutating func hasRequired(_ info: OpInfo, _ pending: PendingOp) -> Bool {
-    for (index, attribute) in info.attributes.enumerated() where pending.attributes[index] == nil {
-      if attribute.isOptional || attribute.defaultValue != nil { continue }
+    for index in info.attributes.indices where pending.attributes[index] == nil {
+      if info.attributes[index].isOptional || info.attributes[index].defaultValue != nil { continue }
       tokens.error(
-        "op.attribute", "`\(info.name)` needs the attribute `\(attribute.name)`", at: pending.opcodeRange)
+        "op.attribute", "`\(info.name)` needs the attribute `\(info.attributes[index].name)`", at: pending.opcodeRange)
       return false
     }
     return true
@@ -182,7 +182,7 @@ extension IRParser {
       for dim in [obligation.lhs, obligation.rhs] {
         dim.forEachSymbol { if function.symbols[$0].origin != .argument { isAboutArguments = false } }
       }
-      if isAboutArguments { function.obligations.append(obligation) }
+      if isAboutArguments { function.require(obligation) }
     }
   }
 

@@ -13,6 +13,10 @@ struct InferenceCache {
   private static let limit = 4096
 
   private var known: [Key: Inferred] = [:]
+  /// Answers that were known, since the table was emptied last.
+  private var hits = 0
+  /// Where next to nothing repeats, remembering costs as much as inference itself.
+  private var isWorthwhile = true
 
   /// `infer`, with types given as those of `types`.
   mutating func infer(
@@ -20,17 +24,33 @@ struct InferenceCache {
     symbols: inout SymbolTable
   ) throws(InferenceError) -> Inferred {
     // Bytes are dear to compare, and a fresh symbol differs each time.
-    let isCacheable = code != .constant && !code.traits.contains(.dataDependentShape)
+    guard isWorthwhile, code != .constant, !code.traits.contains(.dataDependentShape) else {
+      return try inferAnew(code, operands, attributes, stated, types, &symbols)
+    }
     let key = Key(code: code, operands: operands, stated: stated, attributes: attributes)
-    if isCacheable, let found = known[key] { return found }
+    if let found = known[key] {
+      hits += 1
+      return found
+    }
     let count = symbols.count
-    let found = try ApusIR.infer(
-      code, operands: operands.map { types[$0] }, attributes: attributes, stated: stated.map { $0.map { types[$0] } },
-      symbols: &symbols)
-    if isCacheable, symbols.count == count {
-      if known.count == Self.limit { known.removeAll(keepingCapacity: true) }
+    let found = try inferAnew(code, operands, attributes, stated, types, &symbols)
+    if symbols.count == count {
+      if known.count == Self.limit {
+        isWorthwhile = hits > Self.limit / 8
+        hits = 0
+        known.removeAll(keepingCapacity: isWorthwhile)
+      }
       known[key] = found
     }
     return found
+  }
+
+  private func inferAnew(
+    _ code: OpCode, _ operands: [TypeID], _ attributes: [NamedAttribute], _ stated: [TypeID]?, _ types: TypeTable,
+    _ symbols: inout SymbolTable
+  ) throws(InferenceError) -> Inferred {
+    try ApusIR.infer(
+      code, operands: operands.map { types[$0] }, attributes: attributes, stated: stated.map { $0.map { types[$0] } },
+      symbols: &symbols)
   }
 }

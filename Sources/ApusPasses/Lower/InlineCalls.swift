@@ -110,7 +110,7 @@ extension Function {
         var moved = obligation
         moved.lhs = try copying.dim(obligation.lhs, in: &self)
         moved.rhs = try copying.dim(obligation.rhs, in: &self)
-        if !obligations.contains(moved) { obligations.append(moved) }
+        require(moved)
       }
       let results = try copying.copy(callee.entry, into: &self, at: .before(call))
       replace(call, with: results)
