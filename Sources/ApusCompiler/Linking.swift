@@ -27,11 +27,7 @@ extension LoopsModule {
     options: Executable.Options = Executable.Options(), timing: inout Timing
   ) throws -> Executable {
     let compiled = try timing.measure("codegen") {
-      // A part costs a third of a millisecond to set up, about as much as a small kernel to compile.
-      let parts = min(pool.threads, module.functions.count / 2)
-      return try CodeGenerator(for: machine).compile(
-        module, entry: .init(host, inputCount: inputCount), parts: parts
-      ) { count, body in
+      try CodeGenerator(for: machine).compile(module, entry: .init(host, inputCount: inputCount)) { count, body in
         pool.parallelFor(count: count) { $0.forEach(body) }
       }
     }

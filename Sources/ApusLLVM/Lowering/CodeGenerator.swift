@@ -37,11 +37,12 @@ public struct CodeGenerator: Sendable {
   /// Compiles every function of a module, which the verifier has accepted for phase `loops`.
   ///
   /// Each becomes an `apus_kernel` (see `IR-specs/loops.md`), and the function of `entry` an `apus_entry` besides.
-  /// With several parts the work is split by functions into as many objects, which `concurrently` may make at once.
+  /// The work is split by functions into as many objects as there are parts, which `concurrently` may make at once. Unless
+  /// told, the module alone decides how many: what comes out does not depend on who shares the work.
   ///
   /// Throws `llvm.target` where LLVM cannot generate code for the machine and `llvm.emit` where it fails to.
   public func compile(
-    _ module: Module, entry: Entry? = nil, parts: Int = 1,
+    _ module: Module, entry: Entry? = nil, parts: Int? = nil,
     concurrently: Concurrency = { count, body in for part in 0..<count { body(part) } }
   ) throws(DiagnosticError) -> CompiledModule {
     let tables = ModuleTables(module)
@@ -93,20 +94,51 @@ extension CodeGenerator {
     return lowering
   }
 
-  /// Deals functions out, largest first, each to the part that has least to do.
-  private static func shares(of module: Module, _ parts: Int) -> [[Int]] {
-    let sizes = module.functions.map { function in
-      var count = 1
-      function.forEachOp { _ in count += 1 }
-      return count
+  /// Cuts the list of functions into parts of about equal work.
+  ///
+  /// Products of one shape stand side by side in that list, because each part has a copy of the inner loop they share.
+  private static func shares(of module: Module, _ parts: Int?) -> [[Int]] {
+    let works = module.functions.map { Work($0) }
+    let total = works.reduce(0) { $0 + $1.size }
+    let wanted = parts ?? min(total / Work.part, Work.mostParts)
+    let count = max(1, min(wanted, module.functions.count))
+    var shares: [[Int]] = [[]]
+    var done = 0
+    let order = works.indices.sorted { a, b in
+      works[a].block == works[b].block ? a < b : works[a].block.lexicographicallyPrecedes(works[b].block)
     }
-    var shares = Array(repeating: [Int](), count: max(1, min(parts, module.functions.count)))
-    var loads = shares.map { _ in 0 }
-    for index in sizes.indices.sorted(by: { (sizes[$1], $0) < (sizes[$0], $1) }) {
-      let part = loads.indices.min { (loads[$0], $0) < (loads[$1], $1) } ?? 0
-      shares[part].append(index)
-      loads[part] += sizes[index]
+    for (position, index) in order.enumerated() {
+      let unopened = count - shares.count
+      let isFull = done * count >= total * shares.count || order.count - position <= unopened
+      if unopened > 0, isFull, !(shares[shares.count - 1].isEmpty) { shares.append([]) }
+      shares[shares.count - 1].append(index)
+      done += works[index].size
     }
     return shares
+  }
+}
+
+/// What a function takes to compile, in ops; about 60 µs each.
+private struct Work {
+  var size = 1
+  /// The register block of its last product; empty without one.
+  var block: [Int] = []
+
+  /// What is worth a part of its own: about 20 ms. A part takes a third of a millisecond to set up.
+  static let part = 300
+  static let mostParts = 16
+  /// What the code around a product's inner loop takes.
+  private static let contraction = 30
+
+  init(_ function: Function) {
+    var (size, block) = (1, [Int]())
+    function.forEachOp { op in
+      size += 1
+      guard function.opcode(of: op) == .contract else { return }
+      size += Self.contraction
+      block = function.ints("block", of: op) ?? []
+    }
+    self.size = size
+    self.block = block
   }
 }
