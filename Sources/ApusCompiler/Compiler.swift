@@ -12,7 +12,7 @@ public struct Compiler: Sendable {
 
   /// Compiles the function that `options` name.
   ///
-  /// - Parameter hooks: what is done around each pass; its clock is the one of `timing`.
+  /// - Parameter hooks: what is done around each pass; without a clock, passes are timed by the machine's.
   /// Throws `DiagnosticError`; `custom.unregistered` for an operation that is not in `options`.
   public func compile(
     _ module: Module, timing: Timing = Timing(), hooks: Pipeline.Hooks = Pipeline.Hooks()
@@ -38,6 +38,9 @@ public struct Compiler: Sendable {
   public func fuse(
     _ module: Module, timing: inout Timing, hooks: Pipeline.Hooks = Pipeline.Hooks()
   ) throws -> (host: Function, passes: [Pipeline.Report]) {
+    var hooks = hooks
+    let start = ContinuousClock.now
+    if hooks.clock == nil { hooks.clock = { ContinuousClock.now - start } }
     var module = try module.reaching(from: options.function)
     guard module.functions[0].phase != .loops else {
       throw DiagnosticError(

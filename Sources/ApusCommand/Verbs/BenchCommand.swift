@@ -33,6 +33,9 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(help: "Say how long each phase took: on stderr, or in the JSON object.")
+  var timing = false
+
   func validate() throws {
     if warmup < 0 { throw ValidationError("--warmup is not negative") }
     if let iterations, iterations < 1 { throw ValidationError("--iterations is at least 1") }
@@ -42,16 +45,17 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     let start = ContinuousClock.now
+    var times = PhaseTimes()
     var progress = Progress(steps: 3, isQuiet: json)
-    let options = try execution.compilerOptions(function: model.function)
-    let module = try progress.step("read") { try ModelFile.load(path: model.model) }
-    var timing = Timing()
+    let options = try times.measure("machine") { try execution.compilerOptions(function: model.function) }
+    let module = try progress.step("read") { try times.measure("read") { try ModelFile.load(path: model.model) } }
     let runnable = try progress.step("compile") {
-      try timing.measure("compile") { Model(try Compiler(options).compile(module)) }
+      try times.measure("compile") { Model(try Compiler(options).compile(module)) }
     }
+    if let compiled = runnable.compiled { times.add(compiled) }
     let function = try module.functions(named: runnable.name)[0]
-    let tensors = try tensors(for: runnable, function, options)
-    _ = try runnable.run(tensors)
+    let tensors = try times.measure("inputs") { try self.tensors(for: runnable, function, options) }
+    _ = try times.measure("first run") { try runnable.run(tensors) }
     let first = ContinuousClock.now - start
     let benchmark = try progress.step("run") {
       try Benchmark(
@@ -60,11 +64,13 @@ struct BenchCommand: ParsableCommand {
     if let outputs {
       try TensorFile.write(zip(runnable.outputs.map(\.name), benchmark.outputs).map { ($0, $1) }, path: outputs)
     }
-    let members = try figures(runnable, function, tensors, benchmark, first: first, compile: timing.total, options)
+    let members = try figures(runnable, function, tensors, benchmark, first: first, times, options)
     if json {
-      printJSON(members + [("machine", .object(MachineFacts.members(options.machine)))])
+      let phases = timing ? [("timing", times.json)] : []
+      printJSON(members + phases + [("machine", .object(MachineFacts.members(options.machine)))])
     } else {
       for (name, value) in members + MachineFacts.members(options.machine) { Output.print("\(name): \(value.plainText)") }
+      if timing { for line in times.lines { Console.note(line) } }
     }
   }
 
@@ -83,7 +89,7 @@ struct BenchCommand: ParsableCommand {
 
   private func figures(
     _ runnable: Model, _ function: Function, _ tensors: [Tensor], _ benchmark: Benchmark, first: Duration,
-    compile: Duration, _ options: CompilerOptions
+    _ times: PhaseTimes, _ options: CompilerOptions
   ) throws -> [(String, JSONValue)] {
     func milliseconds(_ duration: Duration) -> JSONValue { .number(duration.milliseconds.rounded(to: 5)) }
     let median = benchmark.quantile(0.5)
@@ -94,7 +100,7 @@ struct BenchCommand: ParsableCommand {
       ("p90_ms", milliseconds(benchmark.quantile(0.9))), ("p99_ms", milliseconds(benchmark.quantile(0.99))),
       ("runs_per_s", .number((1 / max(median.seconds, 1e-12)).rounded(to: 2))),
       ("first_result_s", .number(first.seconds.rounded(to: 5))), ("cache", .string("none")),
-      ("compile_ms", milliseconds(compile)),
+      ("compile_ms", .number(times.milliseconds("compile").rounded(to: 5))),
       ("arena_bytes", .int(try runnable.compiled?.executable.description.plan(tensors.map(\.shape)).arenaBytes ?? 0)),
       ("peak_rss_mb", .number(peakResidentMegabytes.rounded(to: 1))),
     ]

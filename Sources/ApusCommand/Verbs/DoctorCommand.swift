@@ -11,16 +11,23 @@ struct DoctorCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(help: "Say how long each phase took: on stderr, or in the JSON object.")
+  var timing = false
+
   func run() throws {
-    let machine = Machine.host(environment: ProcessInfo.processInfo.environment)
-    let outcome = SelfTest.run(on: machine)
+    var times = PhaseTimes()
+    let machine = times.measure("machine") { Machine.host(environment: ProcessInfo.processInfo.environment) }
+    let outcome = times.measure("self-test") { SelfTest.run(on: machine) }
     var lines = MachineFacts.members(machine)
     lines.append(("compiler", .string(outcome == nil ? "works" : "fails: \(outcome ?? "")")))
-    for solver in Solver.all { lines.append((solver.name, .string(solver.isInstalled ? "found" : "not installed (optional)"))) }
+    let solvers = times.measure("solvers") { Solver.all.map { ($0.name, $0.isInstalled) } }
+    for (name, isFound) in solvers { lines.append((name, .string(isFound ? "found" : "not installed (optional)"))) }
     if json {
+      if timing { lines.append(("timing", times.json)) }
       printJSON(lines)
     } else {
       for (name, value) in lines { Output.print("\(name): \(value.plainText)") }
+      if timing { for line in times.lines { Console.note(line) } }
     }
     if outcome != nil { throw CommandFailure(status: .failed) }
   }
