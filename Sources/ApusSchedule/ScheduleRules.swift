@@ -56,7 +56,7 @@ private func mapSchedule(_ kernel: OpID, _ host: Function, _ machine: Machine) -
 
 private func reductionSchedule(_ kernel: OpID, _ host: Function, _ machine: Machine) -> Schedule {
   let work = Work(kernel, host)
-  var schedule = Schedule(unroll: max(work.unroll, 2), vectorLanes: work.lanes(machine))
+  var schedule = Schedule(unroll: work.dearOps > 2 ? 2 : 4, vectorLanes: work.lanes(machine))
   let body = host.region(0, of: kernel)
   guard let fold = host.ops(in: body).first(where: { host.opcode(of: $0).isReduction }) else { return schedule }
   let axes = ReductionPlan.axes(of: fold, in: host)
