@@ -4,13 +4,13 @@ extension Diagnostic {
   public func rendered(color: Bool = false) -> String {
     var lines: [String] = []
     for note in notes {
-      lines.append("\(prefix(note.place))\(paint("note", "36", color)): \(note.message)")
+      lines.append("\(prefix(note.place))\(paint("note", "36", color)): \(Self.oneLine(note.message))")
       lines += excerpt(note.place)
     }
-    if let hint { lines.append("\(prefix(place))\(paint("hint", "36", color)): \(hint)") }
+    if let hint { lines.append("\(prefix(place))\(paint("hint", "36", color)): \(Self.oneLine(hint))") }
     lines += excerpt(place)
     let tone = severity == .warning ? "33" : "31"
-    lines.append("\(prefix(place))\(paint("\(severity.rawValue)[\(id)]", tone, color)): \(subject)\(message)")
+    lines.append("\(prefix(place))\(paint("\(severity.rawValue)[\(id)]", tone, color)): \(Self.oneLine(subject + message))")
     return lines.joined(separator: "\n")
   }
 
@@ -18,6 +18,21 @@ extension Diagnostic {
     if case .node(_, let description) = place { return description + ": " }
     return ""
   }
+
+  /// Messages quote what a file says, which may be long and may hold line breaks or what a terminal takes for commands.
+  private static func oneLine(_ text: String) -> String {
+    let scalars = Array(text.unicodeScalars)
+    let kept =
+      scalars.count <= longestMessage
+      ? scalars : scalars.prefix(longestMessage - keptEnd) + ["…"] + scalars.suffix(keptEnd)
+    var shown = String.UnicodeScalarView()
+    for scalar in kept { shown.append(scalar.isVisible ? scalar : " ") }
+    return String(shown)
+  }
+
+  /// Scalars of a message that are shown, and how many of them from its end.
+  private static let longestMessage = 1_000
+  private static let keptEnd = 300
 
   private func paint(_ text: String, _ code: String, _ color: Bool) -> String {
     color ? "\u{1B}[1;\(code)m\(text)\u{1B}[0m" : text

@@ -22,6 +22,15 @@ import Testing
     #expect(try excerpt("x\ry bad", "bad") == ["  x y bad", "      ^~~"])
   }
 
+  @Test func messagesStayOnOneLineThatCanBeRead() {
+    let name = String(repeating: "x", count: 1_000_000)
+    let long = Diagnostic(id: "a.b", "nothing is called '\(name)' here").rendered()
+    #expect(long.hasPrefix("error[a.b]: nothing is called 'xx") && long.hasSuffix("xx' here") && long.contains("…"))
+    #expect(long.count < 1_100)
+    let torn = Diagnostic(id: "a.b", "called 'x\n\u{1B}[2Jy\r'").rendered()
+    #expect(torn == "error[a.b]: called 'x  [2Jy '")
+  }
+
   @Test func marksEndWithTheLine() throws {
     #expect(try excerpt("a bad\nc", "bad\nc") == ["  a bad", "    ^~~"])
     #expect(try excerpt("a bad\r\nc", "bad\r\nc") == ["  a bad", "    ^~~"])
