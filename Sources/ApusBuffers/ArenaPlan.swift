@@ -101,11 +101,10 @@ extension Bufferization {
   /// Gives each buffer a slot behind the bytes that come first, and the slot's offset. Returns the bytes of all.
   private func placeInSlots(_ entries: inout [ArenaPlan.Entry], behind first: Int) throws(DimOverflow) -> Dim {
     var sizes: [Dim] = []
-    var slots: [Int] = []
+    var slots = [Int](repeating: 0, count: entries.count)
     // The step at which the last of a slot's buffers dies.
     var ends: [Int] = []
     let order = entries.indices.sorted { entries[$0].lifetime.lowerBound < entries[$1].lifetime.lowerBound }
-    slots = Array(repeating: 0, count: entries.count)
     for index in order {
       let entry = entries[index]
       let unit = Dim.constant(ArenaPlan.alignment)

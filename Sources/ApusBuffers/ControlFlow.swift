@@ -14,11 +14,7 @@ extension Bufferization {
     for index in 0..<2 {
       try inside(region: index, of: branch) { bufferization in
         let body = bufferization.host.region(index, of: op)
-        try bufferization.lower(body, callee)
-        let yielded = bufferization.yielded(by: body)
-        let outgoing = open.map { bufferization.outliving(yielded[$0]) }
-        bufferization.assign(closed.map { yielded[$0] }, to: targets)
-        bufferization.emit(.yield, outgoing, [])
+        try bufferization.lowerYielding(body, open, closed, to: targets, callee)
       }
     }
     for (index, target) in zip(closed, targets) { bind(results[index], to: target) }
@@ -49,14 +45,21 @@ extension Bufferization {
       bufferization.emit(.continue, [condition], [])
     }
     try inside(region: 1, of: loop) { bufferization in
-      try bufferization.lower(body, callee)
-      let yielded = bufferization.yielded(by: body)
-      let outgoing = open.map { bufferization.outliving(yielded[$0]) }
-      bufferization.assign(closed.map { yielded[$0] }, to: targets)
-      bufferization.emit(.yield, outgoing, [])
+      try bufferization.lowerYielding(body, open, closed, to: targets, callee)
     }
     for (index, target) in zip(closed, targets) { bind(results[index], to: target) }
     for (index, value) in zip(open, result.results(of: loop)) { bind(results[index], to: value) }
+  }
+
+  /// Lowers a region that yields: its closed values are written to `targets`, its open ones yielded on.
+  private mutating func lowerYielding(
+    _ body: BlockID, _ open: [Int], _ closed: [Int], to targets: [ValueID], _ callee: (OpID) throws -> KernelCode
+  ) throws {
+    try lower(body, callee)
+    let yielded = yielded(by: body)
+    let outgoing = open.map { outliving(yielded[$0]) }
+    assign(closed.map { yielded[$0] }, to: targets)
+    emit(.yield, outgoing, [])
   }
 
   private func partition(_ isOpen: [Bool]) -> (open: [Int], closed: [Int]) {

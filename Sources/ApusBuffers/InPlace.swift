@@ -28,7 +28,7 @@ extension Bufferization {
     var derived: Set<ValueID> = [host.parameters(of: body)[index]]
     for op in host.ops(in: body) where host.operands(of: op).contains(where: derived.contains) {
       let code = host.opcode(of: op)
-      guard code.isElementwise || code.traits.contains(.terminator) else { return false }
+      guard code.isElementwise || code.isTerminator else { return false }
       derived.formUnion(host.results(of: op))
     }
     return true

@@ -125,7 +125,7 @@ public final class Executable: Sendable {
   ///
   /// Throws as `run(_:cancellation:)` does, and `input.missing` and `input.unknown`.
   public func run(named inputs: [String: Tensor], cancellation: Cancellation? = nil) throws -> [String: Tensor] {
-    let results = try run(positional(inputs), cancellation: cancellation)
+    let results = try run(self.inputs.positional(inputs, of: description.name), cancellation: cancellation)
     return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
   }
 
@@ -141,7 +141,7 @@ public final class Executable: Sendable {
 
   /// As `run(named:cancellation:)`, away from the caller's actor; cancelling the task stops the call.
   public func run(named inputs: [String: Tensor]) async throws -> [String: Tensor] {
-    let results = try await run(positional(inputs))
+    let results = try await run(self.inputs.positional(inputs, of: description.name))
     return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
   }
 }
@@ -149,28 +149,6 @@ public final class Executable: Sendable {
 extension Executable {
   @concurrent private func runInBackground(_ inputs: [Tensor], _ cancellation: Cancellation) async throws -> [Tensor] {
     try run(inputs, cancellation: cancellation)
-  }
-
-  private func positional(_ named: [String: Tensor]) throws(DiagnosticError) -> [Tensor] {
-    var diagnostics: [Diagnostic] = []
-    var positional: [Tensor] = []
-    for signature in inputs {
-      if let tensor = named[signature.name] {
-        positional.append(tensor)
-      } else {
-        diagnostics.append(
-          Diagnostic(id: "input.missing", "no value is given for input '\(signature.name)': \(signature.typeText)"))
-      }
-    }
-    for name in named.keys.sorted() where !inputs.contains(where: { $0.name == name }) {
-      let names = inputs.map { "'\($0.name)'" }.joined(separator: ", ")
-      diagnostics.append(
-        Diagnostic(
-          id: "input.unknown", "'\(description.name)' has no input '\(name)'",
-          hint: inputs.isEmpty ? "it has no inputs" : "its inputs are \(names)"))
-    }
-    guard diagnostics.isEmpty else { throw DiagnosticError(diagnostics) }
-    return positional
   }
 
   private func plan(_ tensors: [Tensor]) throws(DiagnosticError) -> CallPlan {

@@ -1,5 +1,5 @@
+public import ApusSupport
 public import ApusTensor
-import ApusSupport
 
 /// An input or output of an executable: what the caller must pass, or gets.
 public struct TensorSignature: Sendable, Hashable {
@@ -51,5 +51,32 @@ public struct TensorSignature: Sendable, Hashable {
       if case .fixed(let expected) = dimension, expected != extent { return diagnostic("input.shape") }
     }
     return nil
+  }
+}
+
+extension [TensorSignature] {
+  /// The tensors given by name in the order of these inputs of `function`.
+  ///
+  /// Throws `input.missing` and `input.unknown`, all of them at once.
+  public func positional(_ named: [String: Tensor], of function: String) throws(DiagnosticError) -> [Tensor] {
+    var diagnostics: [Diagnostic] = []
+    var positional: [Tensor] = []
+    for signature in self {
+      if let tensor = named[signature.name] {
+        positional.append(tensor)
+      } else {
+        diagnostics.append(
+          Diagnostic(id: "input.missing", "no value is given for input '\(signature.name)': \(signature.typeText)"))
+      }
+    }
+    for name in named.keys.sorted() where !contains(where: { $0.name == name }) {
+      let names = map { "'\($0.name)'" }.joined(separator: ", ")
+      diagnostics.append(
+        Diagnostic(
+          id: "input.unknown", "'\(function)' has no input '\(name)'",
+          hint: isEmpty ? "it has no inputs" : "its inputs are \(names)"))
+    }
+    guard diagnostics.isEmpty else { throw DiagnosticError(diagnostics) }
+    return positional
   }
 }

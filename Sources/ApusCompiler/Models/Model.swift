@@ -103,25 +103,7 @@ public struct Model: Sendable {
   ///
   /// Throws `input.missing` and `input.unknown`, all of them at once.
   public func positional(_ named: [String: Tensor]) throws(DiagnosticError) -> [Tensor] {
-    var diagnostics: [Diagnostic] = []
-    var positional: [Tensor] = []
-    for signature in inputs {
-      if let tensor = named[signature.name] {
-        positional.append(tensor)
-      } else {
-        diagnostics.append(
-          Diagnostic(id: "input.missing", "no value is given for input '\(signature.name)': \(signature.typeText)"))
-      }
-    }
-    for name in named.keys.sorted() where !inputs.contains(where: { $0.name == name }) {
-      let names = inputs.map { "'\($0.name)'" }.joined(separator: ", ")
-      diagnostics.append(
-        Diagnostic(
-          id: "input.unknown", "'\(self.name)' has no input '\(name)'",
-          hint: inputs.isEmpty ? "it has no inputs" : "its inputs are \(names)"))
-    }
-    guard diagnostics.isEmpty else { throw DiagnosticError(diagnostics) }
-    return positional
+    try inputs.positional(named, of: name)
   }
 }
 

@@ -202,8 +202,6 @@ extension KernelLowering {
     return indices.reversed()
   }
 
-  func roundedUp(_ size: Int, to multiple: Int) -> Int { (size + multiple - 1) / multiple * multiple }
-
   mutating func ceilDivide(_ a: ValueID, _ b: Int) -> ValueID {
     emitter.builder.divide(emitter.builder.add(a, b - 1), emitter.builder.index(b))
   }

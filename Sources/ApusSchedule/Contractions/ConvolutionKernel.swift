@@ -20,14 +20,15 @@ struct Convolution {
   let rows: Dim
 
   init(_ lowering: KernelLowering) {
-    site = ContractionSite(lowering)
+    let site = ContractionSite(lowering)
+    self.site = site
     let host = lowering.host
     (x, w) = (host.operand(0, of: site.op), host.operand(1, of: site.op))
     input = Array(host.type(of: x).dims.dropFirst(2))
     output = Array(host.type(of: site.result).dims.dropFirst(2))
     kernel = host.type(of: w).dims.dropFirst(2).compactMap(\.constantValue)
     func list(_ name: String, _ count: Int, _ filler: Int) -> [Int] {
-      let given = host.ints(name, of: lowering.contractionOp) ?? []
+      let given = host.ints(name, of: site.op) ?? []
       return given.isEmpty ? [Int](repeating: filler, count: count) : given
     }
     strides = list("strides", kernel.count, 1)
@@ -62,8 +63,6 @@ struct LineBlock {
 }
 
 extension KernelLowering {
-  fileprivate var contractionOp: OpID { ContractionSite(self).op }
-
   /// Lowers a convolution as a matrix product of the weights with patches of the input: tasks over images, groups and blocks
   /// of output lines; in each, blocks of the channels, whose patches are copied into scratch memory, a row for each channel
   /// and tap, that stays in L2. Pointwise convolutions read their patches from the input itself.

@@ -28,7 +28,7 @@ struct Patches {
       ? (block.mostLines - 1) * conv.strides[0] + (conv.kernel[0] - 1) * conv.dilations[0] + 1
       : conv.kernel.dropLast().reduce(1, *)
     pitch = block.mostColumns + (conv.kernel[last] - 1) * conv.dilations[last] / conv.strides[last] + lanes
-    let width = lowering.roundedUp(block.mostLines * block.mostColumns + lanes - 1, to: columns)
+    let width = roundedUp(block.mostLines * block.mostColumns + lanes - 1, to: columns)
     let isAliasing = width * conv.site.accumulator.byteCount % 1_024 == 0
     buffer = depth.map {
       lowering.emitter.builder.scratch(conv.site.accumulator, [$0, isAliasing ? width + columns : width])

@@ -165,7 +165,7 @@ private struct BlockingRule {
     guard let size = shape.columns else { return limit }
     let wanted = (wantedTasks + (shape.batch ?? 1) - 1) / max(shape.batch ?? 1, 1)
     let share = (size + wanted - 1) / max(wanted, 1)
-    return even(size, atMost: min(limit, max(columns, roundedUp(share, columns))), multiple: columns)
+    return even(size, atMost: min(limit, max(columns, roundedUp(share, to: columns))), multiple: columns)
   }
 
   /// Rows of a task: all of them where columns and batches make enough tasks.
@@ -175,7 +175,7 @@ private struct BlockingRule {
     let tasks = max(1, columnTasks * (shape.batch ?? 1))
     guard tasks < wantedTasks else { return 0 }
     let wanted = (wantedTasks + tasks - 1) / tasks
-    return even(size, atMost: roundedUp((size + wanted - 1) / wanted, rows), multiple: rows)
+    return even(size, atMost: roundedUp((size + wanted - 1) / wanted, to: rows), multiple: rows)
   }
 
   private var wantedTasks: Int { machine.availableThreads == 1 ? 1 : machine.availableThreads * Self.tasksPerThread }
@@ -184,10 +184,8 @@ private struct BlockingRule {
   private func even(_ size: Int, atMost limit: Int, multiple: Int) -> Int {
     let limit = max(limit, multiple)
     let parts = max(1, (size + limit - 1) / limit)
-    return max(multiple, roundedUp((size + parts - 1) / parts, multiple))
+    return max(multiple, roundedUp((size + parts - 1) / parts, to: multiple))
   }
-
-  private func roundedUp(_ size: Int, _ multiple: Int) -> Int { (size + multiple - 1) / multiple * multiple }
 }
 
 /// The type a contraction of that element type sums in.
@@ -199,3 +197,6 @@ func accumulator(of element: ElementType, _ code: OpCode) -> ElementType {
   case .u32: .u32
   }
 }
+
+/// The least multiple that is no smaller.
+func roundedUp(_ size: Int, to multiple: Int) -> Int { (size + multiple - 1) / multiple * multiple }

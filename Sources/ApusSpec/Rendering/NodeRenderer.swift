@@ -52,14 +52,6 @@ enum NodeRenderer {
 
   private static func entry(_ name: String, _ value: String) -> String { "\(literal(name)): \(value)" }
 
-  private static func call(_ name: String, _ arguments: [String], indent: Int) -> [String] {
-    let margin = String(repeating: " ", count: indent)
-    let whole = "\(name)(\(arguments.joined(separator: ", ")))"
-    // What follows the closing parenthesis of a head has to fit too.
-    if whole.count <= 90 { return [whole] }
-    return [name + "("] + wrapped(arguments, margin: margin + "  ") + [margin + ")"]
-  }
-
   private static func parameter(_ operand: Operand) -> String {
     let name = escaped(operand.name.value)
     switch operand.arity {
@@ -77,20 +69,7 @@ enum NodeRenderer {
   }
 
   private static func parameter(_ attribute: AttributeDeclaration) -> String {
-    let name = escaped(camelCase(attribute.name.value))
-    let type = swiftType(attribute.kind)
-    if attribute.isOptional { return "\(name): \(type)? = nil" }
-    guard let value = attribute.defaultValue else { return "\(name): \(type)" }
-    let text =
-      switch value {
-      case .int(let number): "\(number)"
-      case .float(let text): text
-      case .bool(let flag): "\(flag)"
-      case .string(let text), .name(let text): literal(text)
-      case .integers(let list): "\(list)"
-      case .floats(let list): "[\(list.joined(separator: ", "))]"
-      }
-    return "\(name): \(type) = \(text)"
+    attribute.parameter(type: swiftType(attribute.kind))
   }
 
   private static func swiftType(_ kind: AttributeDeclaration.Kind) -> String {

@@ -67,3 +67,31 @@ func wrapped(_ entries: [String], margin: String) -> [String] {
   lines.append(line)
   return lines
 }
+
+/// A name and its arguments on one line, or with the arguments on lines of their own.
+func call(_ name: String, _ arguments: [String], indent: Int) -> [String] {
+  let margin = String(repeating: " ", count: indent)
+  let whole = "\(name)(\(arguments.joined(separator: ", ")))"
+  // What follows the closing parenthesis of a head has to fit too.
+  if whole.count <= 90 { return [whole] }
+  return [name + "("] + wrapped(arguments, margin: margin + "  ") + [margin + ")"]
+}
+
+extension AttributeDeclaration {
+  /// The attribute as a parameter of a Swift function, with its default.
+  func parameter(type: String) -> String {
+    let name = escaped(camelCase(self.name.value))
+    if isOptional { return "\(name): \(type)? = nil" }
+    guard let value = defaultValue else { return "\(name): \(type)" }
+    let text =
+      switch value {
+      case .int(let number): "\(number)"
+      case .float(let text): text
+      case .bool(let flag): "\(flag)"
+      case .string(let text), .name(let text): literal(text)
+      case .integers(let list): "\(list)"
+      case .floats(let list): "[\(list.joined(separator: ", "))]"
+      }
+    return "\(name): \(type) = \(text)"
+  }
+}
