@@ -21,17 +21,26 @@ public final class TensorStorage: Sendable {
   public let isWritable: Bool
   private let release: (@Sendable () -> Void)?
 
+  /// The huge page of x86-64, and of AArch64 with pages of 4 KiB. Owned storage of that size starts on such a page and
+  /// asks for them: a matrix of 4 KiB pages misses the TLB and shares its sets of the cache by chance.
+  private static let hugePage = 2 << 20
+
   /// Uninitialised, 64-byte-aligned memory of its own.
   ///
   /// Throws `tensor.no-memory` when the system refuses it.
   public init(byteCount: Int) throws(DiagnosticError) {
     precondition(byteCount >= 0, "a storage cannot have \(byteCount) bytes")
     var pointer: UnsafeMutableRawPointer?
-    let (padded, overflow) = byteCount.addingReportingOverflow(Self.alignment)
-    let size = max(Self.alignment, padded - 1) & ~(Self.alignment - 1)
-    guard !overflow, posix_memalign(&pointer, Self.alignment, size) == 0, let pointer else {
+    let unit = byteCount >= Self.hugePage ? Self.hugePage : Self.alignment
+    let (padded, overflow) = max(byteCount, 1).addingReportingOverflow(Self.alignment - 1)
+    let size = padded & ~(Self.alignment - 1)
+    guard !overflow, posix_memalign(&pointer, unit, size) == 0, let pointer else {
       throw DiagnosticError(id: "tensor.no-memory", "the system refuses \(byteCount) bytes for a tensor")
     }
+    #if os(Linux)
+      // Advice only. The last page is left out where the tensor does not fill it.
+      if unit == Self.hugePage { _ = madvise(pointer, size & ~(unit - 1), MADV_HUGEPAGE) }
+    #endif
     nonisolated(unsafe) let owned = pointer
     base = owned
     self.byteCount = byteCount
@@ -60,6 +69,13 @@ public final class TensorStorage: Sendable {
     byteCount = bytes.count
     isWritable = true
     self.release = release
+  }
+
+  /// The bytes of an owned storage that nobody else uses until `giveBack` gets it, which happens once, on any thread, when the
+  /// last tensor over them is gone.
+  public convenience init(lending owned: TensorStorage, giveBack: @escaping @Sendable (TensorStorage) -> Void) {
+    precondition(owned.isWritable, "only writable storage is lent")
+    self.init(borrowingWritable: owned.mutableBytes) { giveBack(owned) }
   }
 
   deinit { release?() }

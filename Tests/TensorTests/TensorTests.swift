@@ -23,6 +23,19 @@ import Testing
     #expect(Tensor([Float](), shape: [0]).count == 0)
   }
 
+  /// Storage of a huge page and more starts on one, and is as usable to its last byte as any.
+  @Test func largeStorage() throws {
+    for count in [(2 << 20) - 1, 2 << 20, (2 << 20) + 1, 5_000_001] {
+      var tensor = try Tensor.uninitialized(.u8, shape: [count])
+      #expect(tensor.storage.isAligned(to: count < 2 << 20 ? 64 : 2 << 20) && tensor.byteCount == count)
+      tensor.withUnsafeMutableBytes { bytes in
+        bytes[0] = 1
+        bytes[count - 1] = 2
+      }
+      #expect(tensor.scalar(at: 0) == .unsigned(1) && tensor.scalar(at: count - 1) == .unsigned(2))
+    }
+  }
+
   @Test func zerosAreZero() throws {
     for type in ElementType.allCases {
       let tensor = try Tensor.zeros(type, shape: [3, 5])
