@@ -6,10 +6,11 @@ import ApusTensor
 /// modeling is enough for high-performance BLIS" (2016).
 ///
 /// - The register block is the one whose whole blocks cover the result in the least time (`RegisterBlockRule`).
-/// - A panel of the depth's block × the register block's columns stays in L1 beside the rows that pass by.
-/// - A block of rows of the left side stays in half of L2.
+/// - A block of the depth is as deep as a panel of the register block's columns in an eighth of L2: what comes from L2 keeps
+///   up with the multiply-adds, and each block of the depth brings the sums from memory and back once more.
+/// - A block of rows of the left side stays in a quarter of L2.
 /// - A task is a block of columns over all rows where there are enough columns for all threads, since then no two tasks pack
-///   the same part of the right side; else rows are cut as well. What is packed while running stays in a quarter of L2.
+///   the same part of the right side; else rows are cut as well. What is packed while running stays in half of L2.
 /// - All of these are cut into even parts: no task and no block is much smaller than the others.
 /// - A contraction of less work than it takes to wake a thread is not shared.
 ///
@@ -128,7 +129,7 @@ private struct BlockingRule {
   private var bytes: Int { shape.accumulator.byteCount }
 
   /// The most of the depth that is worked on at once.
-  private var depthLimit: Int { max(64, machine.caches.l1d * 3 / 4 / (columns * bytes) / 8 * 8) }
+  private var depthLimit: Int { max(64, machine.caches.l2 / 8 / (columns * bytes) / 8 * 8) }
 
   var depth: Int {
     guard let depth = shape.depth, depth > depthLimit else { return depthLimit }
@@ -140,7 +141,8 @@ private struct BlockingRule {
     let width = max(1, min(depth, shape.depth ?? depth)) * bytes
     // Rows that lie a multiple of a power of two apart share the sets of the cache that such a multiple can reach.
     let period = shape.leftPitch.map { min($0 & -$0, machine.caches.l2 / 8) } ?? 0
-    let usable = period > width ? machine.caches.l2 / 2 / period * width / 2 : machine.caches.l2 / 2
+    let share = machine.caches.l2 / 4
+    let usable = period > width ? share / period * width : share
     let limit = max(rows, usable / width / rows * rows)
     guard let size = shape.rows else { return limit }
     return even(size, atMost: limit, multiple: rows)
@@ -160,7 +162,7 @@ private struct BlockingRule {
   /// Columns of a task.
   var taskColumns: Int {
     // What is packed while running, or read from panels, shares L2 with a block of the left side.
-    let fitting = machine.caches.l2 / 4 / (depth * bytes) / columns * columns
+    let fitting = machine.caches.l2 / 2 / (depth * bytes) / columns * columns
     let limit = max(columns, packing.contains(.rhs) ? fitting : 4_096 / columns * columns)
     guard let size = shape.columns else { return limit }
     let wanted = (wantedTasks + (shape.batch ?? 1) - 1) / max(shape.batch ?? 1, 1)
