@@ -69,6 +69,7 @@ public final class Executable: Sendable {
   /// Keeps the code and its constants loaded.
   private let owner: any AnyObject & Sendable
   private let idle = Mutex<[CallContext]>([])
+  private let outputMemory: OutputMemory
 
   /// Contexts beyond this many are freed after their call: each may hold a large arena.
   private static let mostIdle = 4
@@ -83,6 +84,7 @@ public final class Executable: Sendable {
     self.owner = owner
     self.pool = pool
     self.options = options
+    outputMemory = OutputMemory(mostIdle: description.outputs.count)
   }
 
   /// The same code, running on other threads.
@@ -100,7 +102,7 @@ public final class Executable: Sendable {
   public func run(_ inputs: [Tensor], cancellation: Cancellation? = nil) throws -> [Tensor] {
     let plan = try plan(inputs)
     var results = try zip(outputs, plan.outputShapes).map { signature, shape in
-      try shape.map { try Tensor.uninitialized(signature.elementType, shape: $0) }
+      try shape.map { try outputMemory.tensor(signature.elementType, shape: $0) }
     }
     try call(inputs, plan, &results, cancellation)
     return results.compactMap { $0 }
