@@ -109,7 +109,8 @@ extension CodeGenerator {
     }
     for (position, index) in order.enumerated() {
       let unopened = count - shares.count
-      let isFull = done * count >= total * shares.count || order.count - position <= unopened
+      // A part ends where that leaves it nearer to its share than one function more would.
+      let isFull = (2 * done + works[index].size) * count >= 2 * total * shares.count || order.count - position <= unopened
       if unopened > 0, isFull, !(shares[shares.count - 1].isEmpty) { shares.append([]) }
       shares[shares.count - 1].append(index)
       done += works[index].size
