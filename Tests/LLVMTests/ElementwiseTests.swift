@@ -108,6 +108,34 @@ import Testing
     }
   }
 
+  /// exp(min(x, 0)) has code of its own; exp(min(x, 1)) has not.
+  @Test(arguments: [ElementType.f16, .bf16, .f32, .f64], [nil, 8] as [Int?])
+  func exponentialsOfBoundedOperands(type: ElementType, lanes: Int?) throws {
+    var w = LoopWriter("bounded")
+    let n = w.symbol("N")
+    let x = w.buffer(type, [n])
+    let bounds: [Double] = [0, -0.0, 1]
+    let outputs = bounds.map { _ in w.buffer(type, [n]) }
+    let (zero, end) = (w.index(0), w.size(n))
+    w.loop(zero, end, step: lanes ?? 1) { w, i, _ in
+      let count = lanes == nil ? nil : w.sub(end, i)
+      let register = TensorType.register(type, lanes: lanes)
+      let v = w.load(x, [i], lanes: lanes, count: count)
+      for (bound, output) in zip(bounds, outputs) {
+        let least = w.value(.min, [v, w.constant(.float(bound), register)], register)
+        w.store(w.value(.exp, [least], register), output, [i], count: count)
+      }
+      return []
+    }
+    let runner = try LoopRunner(w.finished())
+    let tensors = try [Self.samples(type, seed: 11, count: 203)] + bounds.map { _ in try .zeros(type, shape: [203]) }
+    let expected = try runner.interpret(tensors)
+    let got = try runner.run(tensors)
+    for index in bounds.indices {
+      #expect(disagreement(got.buffers[1 + index], expected[1 + index], ulps: 3) == nil)
+    }
+  }
+
   @Test(arguments: ElementType.allCases) func converts(from: ElementType) throws {
     for lanes in [nil, 8] as [Int?] {
       var w = LoopWriter("convert")

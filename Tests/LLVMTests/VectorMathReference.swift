@@ -11,6 +11,7 @@
 func mathReference(_ function: MathFunction, _ x: Double, _ y: Double) -> Double {
   switch function {
   case .exp: exp(x)
+  case .expOfNonpositive: exp(x.isNaN ? x : min(x, 0))
   case .expm1: expm1(x)
   case .log: log(x)
   case .log1p: log1p(x)
@@ -36,6 +37,7 @@ func mathReference(_ function: MathFunction, _ x: Double, _ y: Double) -> Double
   func mathReference(_ function: MathFunction, _ x: Float80, _ y: Float80) -> Float80 {
     switch function {
     case .exp: expl(x)
+    case .expOfNonpositive: expl(x.isNaN ? x : min(x, 0))
     case .expm1: expm1l(x)
     case .log: logl(x)
     case .log1p: log1pl(x)

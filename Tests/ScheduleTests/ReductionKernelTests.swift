@@ -1,4 +1,6 @@
 import ApusIR
+import ApusSchedule
+import ApusTarget
 import ApusTensor
 import Testing
 
@@ -152,5 +154,28 @@ import Testing
       let least = try f.op(.reduceMin, [dear], [ints("axes", [axis])])
       try f.check([product, least], [randomTensor(.f32, [4, 2, 33])])
     }
+  }
+
+  /// Where an exponent is a difference from the maximum, the code that follows may know that it is not positive; elsewhere,
+  /// and in f64, nothing is said of it.
+  @Test(arguments: [(ElementType.f32, true, true), (.bf16, true, true), (.f64, true, false), (.f32, false, false)])
+  func exponentsBelowTheMaximumAreBounded(element: ElementType, ofItself: Bool, areBounded: Bool) throws {
+    var f = KernelFixture()
+    let type = TensorType(element, [3, 16])
+    let (x, z) = (f.input(element, type.dims), f.input(element, type.dims))
+    let m = try f.op(.reduceMax, [ofItself ? x : z], [ints("axes", [1]), flag("keep_dims")])
+    let d = try f.op(.sub, [x, try f.op(.broadcast, [m], [ints("axes", [0, 1])], as: type)])
+    let y = try f.op(.reduceSum, [try f.op(.exp, [d])], [ints("axes", [1])])
+    var (host, kernel) = f.kernelized([y])
+    let machine = try #require(Machine.preset("x86-64-v3"))
+    host.setAttribute("schedule", .schedule(chooseSchedule(for: kernel, in: host, on: machine)), of: kernel)
+    let lowered = try lowerKernel(kernel, in: host, name: "k").function
+    let exponents = lowered.allOps().filter { lowered.opcode(of: $0) == .exp }
+    #expect(!exponents.isEmpty)
+    let bounded = exponents.filter { op in
+      lowered.definingOp(of: lowered.operand(0, of: op)).map { lowered.opcode(of: $0) == .min } ?? false
+    }
+    #expect(bounded.count == (areBounded ? exponents.count : 0))
+    try f.check([y], [randomTensor(element, [3, 16]), randomTensor(element, [3, 16], seed: 2)], tolerance: 0.05)
   }
 }

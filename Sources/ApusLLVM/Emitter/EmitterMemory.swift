@@ -82,12 +82,6 @@ extension Emitter {
   func fillBytes(_ to: CodeValue, _ byte: CodeValue, count: CodeValue, alignment: Int = 1) {
     LLVMBuildMemSet(builder, to.ref, byte.ref, count.ref, UInt32(alignment))
   }
-
-  /// Asks for a line to be read into all cache levels.
-  func prefetch(_ pointer: CodeValue) {
-    let (read, allLevels, data) = (int(0, types.i32), int(3, types.i32), int(1, types.i32))
-    intrinsic("llvm.prefetch", [types.pointer], [pointer, read, allLevels, data])
-  }
 }
 
 extension Emitter {

@@ -16,8 +16,23 @@ extension FunctionLowering {
       bind(result, e.quotient(x[0], x[1], signed: true))
     case .rem where isPositiveConstant(operands[1]) && element == .s64:
       bind(result, e.remainder(x[0], x[1], signed: true))
-    case let code: bind(result, e.elementwise(code, x, element))
+    case let code:
+      if code == .exp, let exponent = boundedByZero(operands[0]) {
+        let power = e.sharedMath(.expOfNonpositive, [e.widened(register(exponent), element)])
+        bind(result, e.narrowed(power, element))
+      } else {
+        bind(result, e.elementwise(code, x, element))
+      }
     }
+  }
+
+  /// x, where the value is min(x, 0).
+  private func boundedByZero(_ value: ValueID) -> ValueID? {
+    guard let op = function.definingOp(of: value), function.opcode(of: op) == .min,
+      let bound = function.definingOp(of: function.operand(1, of: op)), function.opcode(of: bound) == .constant,
+      case .scalar(.float(0))? = function.attribute("value", of: bound)
+    else { return nil }
+    return function.operand(0, of: op)
   }
 
   /// Most divisors of indices are constants, which need none of division's special cases.

@@ -76,7 +76,7 @@ extension Emitter {
 extension Emitter {
   /// An elementary function: in place where it is short and common, else a call of one copy for the module. The long
   /// ones take milliseconds to compile, and an unrolled loop with its rest would repeat them six times.
-  private func sharedMath(_ function: MathFunction, _ x: [CodeValue]) -> CodeValue {
+  func sharedMath(_ function: MathFunction, _ x: [CodeValue]) -> CodeValue {
     let type = x[0].type
     if function.isShort, type.isVector, type.scalar == types.f32 { return math(function, x) }
     let shape = "\(type.scalar == types.f64 ? "f64" : "f32").\(type.laneCount)"
@@ -118,7 +118,7 @@ extension MathFunction {
   /// Whether a call would cost about as much as the function.
   fileprivate var isShort: Bool {
     switch self {
-    case .exp, .log, .tanh, .erf, .logistic: true
+    case .exp, .expOfNonpositive, .log, .tanh, .erf, .logistic: true
     case .expm1, .log1p, .sin, .cos, .tan, .asin, .acos, .atan, .sinh, .cosh, .asinh, .acosh, .atanh, .pow:
       false
     }

@@ -6,6 +6,13 @@ extension Emitter {
     return range.isNormal ? (1.0 + split.excess) * split.power.powerOfTwo() : split.power.scale(1.0 + split.excess)
   }
 
+  /// e^min(x, 0) for f32. Without large exponents one power of two and a constant scale the result, rounded once.
+  func exponentialOfNonpositive(_ x: Lanes) -> Lanes {
+    precondition(!x.isDouble, "the bounded exponential is for f32")
+    let split = ReducedExponent(x.clamped(ExponentRange(x, .single).vanishing, 0), raisedBy: 64, .single)
+    return split.size * split.power.raisedPowerOfTwo * 0x1p-64
+  }
+
   /// e^x / 2 without the overflow of e^x, for x ≥ 0.
   func halfExponential(_ x: Lanes, _ accuracy: MathAccuracy) -> Lanes {
     let range = ExponentRange(x, accuracy)
@@ -85,9 +92,9 @@ struct ReducedExponent {
   /// (e^r − 1 − r) / r².
   private let curve: Lanes
 
-  /// `tail` is added to x with the accuracy of r.
-  init(_ x: Lanes, tail: Lanes? = nil, _ accuracy: MathAccuracy) {
-    power = RoundedLanes(x, times: 1.4426950408889634)
+  /// `tail` is added to x with the accuracy of r. With `raisedBy` the power serves `raisedPowerOfTwo`, and nothing else.
+  init(_ x: Lanes, tail: Lanes? = nil, raisedBy: Int? = nil, _ accuracy: MathAccuracy) {
+    power = RoundedLanes(x, times: 1.4426950408889634, raisedBy: raisedBy)
     let untailed: Lanes
     if x.isDouble && accuracy == .single {
       untailed = power.number.multiplied(by: -Emitter.naturalLogOfTwo, plus: x)
@@ -100,6 +107,9 @@ struct ReducedExponent {
     curve = x.emitter.curveOfExponential(r, accuracy)
     excess = curve.multiplied(by: r * r, plus: r)
   }
+
+  /// e^r: one rounding less than adding 1 to `excess`.
+  var size: Lanes { curve.multiplied(by: r, plus: 1.0).multiplied(by: r, plus: 1.0) }
 
   /// What rounding took from `excess`, nearly.
   var excessRest: Lanes { curve * (r * r) - (excess - r) }

@@ -173,9 +173,9 @@ struct RoundedLanes {
   }
 
   /// The nearest integer of x · factor, to become an exponent.
-  init(_ x: Lanes, times factor: Double) {
+  init(_ x: Lanes, times factor: Double, raisedBy: Int? = nil) {
     // Twice the bias besides: the halves of an exponent then carry one each, at no cost. The sum is exact.
-    offset = 2 * x.format.bias
+    offset = raisedBy.map { x.format.bias + $0 } ?? 2 * x.format.bias
     let shift = x.format.roundingShift + Double(offset)
     shifted = x.multiplied(by: factor, plus: x.constant(shift))
     number = shifted - shift
@@ -192,6 +192,12 @@ struct RoundedLanes {
     let format = shifted.format
     let rest = format.bias + extra - offset
     return ((rest == 0 ? shifted.bits : shifted.bits + shifted.bits.integer(rest)) << format.fractionBits).asFloat
+  }
+
+  /// 2^(n + what it was raised by), for an exponent in the normal range.
+  var raisedPowerOfTwo: Lanes {
+    precondition(offset != 0 && offset != 2 * shifted.format.bias, "an exponent is made with what raises it")
+    return (shifted.bits << shifted.format.fractionBits).asFloat
   }
 
   /// y · 2^(n + extra) rounded once, for exponents down to twice the normal range.

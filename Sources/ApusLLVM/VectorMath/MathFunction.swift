@@ -5,6 +5,8 @@
 /// infinities, odd functions keep the sign of zero, and denormals are neither flushed nor treated as zero.
 enum MathFunction: String, CaseIterable, Sendable {
   case exp, expm1
+  /// e^min(x, 0).
+  case expOfNonpositive
   /// Natural logarithms; `log1p` is log(1 + x).
   case log, log1p
   case tanh, erf
@@ -40,6 +42,7 @@ extension Emitter {
   private func inSingle(_ function: MathFunction, _ x: [Lanes]) -> Lanes? {
     switch function {
     case .exp: exponential(x[0], .single)
+    case .expOfNonpositive: exponentialOfNonpositive(x[0])
     case .log: logarithmInSingle(x[0])
     case .tanh: hyperbolicTangent(x[0])
     case .erf: errorFunctionInSingle(x[0])
@@ -53,6 +56,7 @@ extension Emitter {
   private func inDouble(_ function: MathFunction, _ x: [Lanes], _ accuracy: MathAccuracy) -> Lanes {
     switch function {
     case .exp: exponential(x[0], accuracy)
+    case .expOfNonpositive: exponential(x[0].atMost(0), accuracy)
     case .expm1: exponentialMinusOne(x[0], accuracy)
     case .log: logarithm(x[0], accuracy)
     case .log1p: logarithmOfOnePlus(x[0], accuracy)

@@ -159,6 +159,7 @@ struct ElementEmitter {
         let isScalar = host.type(of: operand).rank == 0 && host.type(of: result).rank > 0
         operands.append(try emit(operand, at: isScalar ? [] : p))
       }
+      if code == .exp { operands[0] = bounded(operands[0], exponent: host.operand(0, of: op)) }
       return elementwise(code, operands, element(of: result))
     default: preconditionFailure("\(code.name) inside a kernel that computes element by element")
     }
