@@ -99,27 +99,32 @@ extension CodeGenerator {
   /// Products of one shape stand side by side in that list, because each part has a copy of the inner loop they share.
   private static func shares(of module: Module, _ parts: Int?) -> [[Int]] {
     let works = module.functions.map { Work($0) }
-    let total = works.reduce(0) { $0 + $1.size }
+    let order = works.indices.sorted { a, b in
+      works[a].block == works[b].block ? a < b : works[a].block.lexicographicallyPrecedes(works[b].block)
+    }
+    let sizes = order.indices.map { position in
+      let work = works[order[position]]
+      let hasTile = work.block.isEmpty || position > 0 && works[order[position - 1]].block == work.block
+      return hasTile ? work.size : work.size + Work.tile
+    }
+    let total = sizes.reduce(0, +)
     let wanted = parts ?? min(total / Work.part, Work.mostParts)
     let count = max(1, min(wanted, module.functions.count))
     var shares: [[Int]] = [[]]
     var done = 0
-    let order = works.indices.sorted { a, b in
-      works[a].block == works[b].block ? a < b : works[a].block.lexicographicallyPrecedes(works[b].block)
-    }
     for (position, index) in order.enumerated() {
       let unopened = count - shares.count
       // A part ends where that leaves it nearer to its share than one function more would.
-      let isFull = (2 * done + works[index].size) * count >= 2 * total * shares.count || order.count - position <= unopened
+      let isFull = (2 * done + sizes[position]) * count >= 2 * total * shares.count || order.count - position <= unopened
       if unopened > 0, isFull, !(shares[shares.count - 1].isEmpty) { shares.append([]) }
       shares[shares.count - 1].append(index)
-      done += works[index].size
+      done += sizes[position]
     }
     return shares
   }
 }
 
-/// What a function takes to compile, in ops; about 60 µs each.
+/// What a function takes to compile, in ops; 60 to 120 µs each.
 private struct Work {
   var size = 1
   /// The register block of its last product; empty without one.
@@ -128,8 +133,10 @@ private struct Work {
   /// What is worth a part of its own: about 20 ms. A part takes a third of a millisecond to set up.
   static let part = 300
   static let mostParts = 16
-  /// What the code around a product's inner loop takes.
-  private static let contraction = 30
+  /// What the inner loop of products of one block takes, once in a part.
+  static let tile = 75
+  /// What the code around it takes.
+  private static let contraction = 20
 
   init(_ function: Function) {
     var (size, block) = (1, [Int]())
