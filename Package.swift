@@ -49,6 +49,7 @@ let package = Package(
     library("ApusIR", ["ApusSupport", "ApusTensor"]),
     library("ApusInterpreter", ["ApusIR", "ApusTensor", "ApusSupport"]),
     library("ApusGraph", ["ApusIR", "ApusTensor", "ApusSupport"]),
+    library("ApusONNX", ["ApusIR", "ApusTensor", "ApusSupport"]),
 
     // Compiler
     library("ApusPasses", ["ApusIR", "ApusInterpreter", "ApusTarget", "ApusTensor", "ApusSupport"]),
@@ -64,7 +65,7 @@ let package = Package(
     library(
       "ApusCompiler",
       [
-        "ApusSupport", "ApusTensor", "ApusTarget", "ApusIR", "ApusInterpreter", "ApusGraph",
+        "ApusSupport", "ApusTensor", "ApusTarget", "ApusIR", "ApusInterpreter", "ApusGraph", "ApusONNX",
         "ApusPasses", "ApusMemory", "ApusBuffers", "ApusSchedule", "ApusLLVM", "ApusRuntime",
       ]),
     library("Apus", ["ApusCompiler", "ApusGraph", "ApusTensor", "ApusRuntime", "ApusSupport"]),
@@ -73,7 +74,7 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "Apus", "ApusCompiler", "ApusIR", "ApusTarget", "ApusSupport",
+        "Apus", "ApusCompiler", "ApusIR", "ApusONNX", "ApusTensor", "ApusTarget", "ApusSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "SpecGen", dependencies: ["ApusSpec", "ApusSupport"]),
@@ -105,6 +106,7 @@ let package = Package(
     tests("IRTests", ["ApusIR", "ApusTensor", "ApusSupport"]),
     tests("InterpreterTests", ["OpCases", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("GraphTests", ["ApusGraph", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
+    tests("ONNXTests", ["ApusONNX", "ApusCompiler", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("PassesTests", ["OpCases", "ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests(

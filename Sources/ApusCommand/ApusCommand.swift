@@ -6,10 +6,10 @@ struct ApusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apus",
     abstract: "A tensor compiler and JIT for CPUs.",
-    discussion: "A MODEL is a .apus graph file or a .ir file.",
+    discussion: "A MODEL is a .apus graph file, a .ir file or a .onnx file.",
     subcommands: [
       RunCommand.self, CheckCommand.self, OptCommand.self, BenchCommand.self, TypesCommand.self, OpsCommand.self,
-      DoctorCommand.self, ListKnobsCommand.self,
+      ServeCommand.self, DoctorCommand.self, ListKnobsCommand.self,
     ])
 }
 

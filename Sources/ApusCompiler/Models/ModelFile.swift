@@ -1,5 +1,6 @@
 import ApusGraph
 import ApusIR
+import ApusONNX
 import ApusSupport
 import ApusTensor
 
@@ -28,17 +29,19 @@ public enum ModelFile: String, Sendable, CaseIterable {
   /// Reads a model and the weights that it names, which must lie in its folder or below, and verifies it.
   ///
   /// Throws `file.missing`, `file.unreadable`, `file.format`, everything that the file's parser and the verifier
-  /// find, and `model.onnx` (unsupported) for an ONNX file.
+  /// find; `onnx.…` for what is wrong with an ONNX file, or what it cannot be compiled without.
   public static func load(path: String) throws(DiagnosticError) -> Module {
     switch try ModelFile(path: path) {
     case .apus: return try GraphFile.load(path: path)
     case .ir:
       return try parse(ir: text(path: path), constants: ConstantFolder(beside: path))
     case .onnx:
-      _ = try FileBytes(path: path)
-      throw DiagnosticError(
-        .unsupported, id: "model.onnx", "ONNX models cannot be read yet", at: .file(path),
-        hint: "write the graph as a .apus file")
+      switch try ONNXFile(path: path).imported(.folding) {
+      case .module(let module):
+        try module.throwIfInvalid()
+        return module
+      case .needs(_, let problems): throw DiagnosticError(problems)
+      }
     }
   }
 

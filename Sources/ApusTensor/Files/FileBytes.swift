@@ -74,7 +74,7 @@ extension FileBytes {
   }
 
   /// The bytes in `range`, shared; nil when they do not lie wholly within these.
-  func slice(_ range: Range<Int>, array: String? = nil) -> FileBytes? {
+  package func slice(_ range: Range<Int>, array: String? = nil) -> FileBytes? {
     guard range.lowerBound >= 0, range.upperBound <= count else { return nil }
     let part = TensorStorage(
       borrowing: UnsafeRawBufferPointer(rebasing: storage.bytes[range]), owner: storage)
@@ -82,7 +82,7 @@ extension FileBytes {
   }
 
   /// The bytes as an array of their own; for headers, never for data.
-  func copied(_ range: Range<Int>) -> [UInt8]? {
+  package func copied(_ range: Range<Int>) -> [UInt8]? {
     guard range.lowerBound >= 0, range.upperBound <= count else { return nil }
     return storage.withUnsafeBytes { Array($0[range]) }
   }
@@ -115,7 +115,7 @@ extension FileBytes {
 }
 
 /// A name out of a file, in quotes, cut and without control characters: it may be hostile.
-func quoted(_ name: String) -> String {
+package func quoted(_ name: String) -> String {
   var shown = String.UnicodeScalarView()
   for scalar in name.unicodeScalars.prefix(100) {
     let isShown = scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format

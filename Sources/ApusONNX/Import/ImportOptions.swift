@@ -1,0 +1,24 @@
+public import ApusIR
+public import ApusSupport
+public import ApusTensor
+
+/// What is settled before a model is imported.
+public struct ImportOptions: Sendable {
+  /// Sizes of inputs that the model leaves open, by the input's name.
+  public var shapes: [String: [Int]] = [:]
+  /// Values of inputs that the model is to be specialised on. They stay inputs, whose values are not looked at again.
+  public var values: [String: Tensor] = [:]
+  /// Inputs that are given although the model has a default for them.
+  public var given: Set<String> = []
+  /// Runs a module of constants: the interpreter. Without it nothing that takes computing is known while importing.
+  public var evaluate: (@Sendable (Module) throws(DiagnosticError) -> [Tensor])?
+
+  public init(evaluate: (@Sendable (Module) throws(DiagnosticError) -> [Tensor])? = nil) { self.evaluate = evaluate }
+}
+
+/// What came of an import.
+public enum ImportOutcome: Sendable {
+  case module(Module)
+  /// The model can be imported once the values of these inputs are known; the problems say what depends on them.
+  case needs(values: Set<String>, problems: [Diagnostic])
+}

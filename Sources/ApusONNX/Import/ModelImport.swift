@@ -1,0 +1,226 @@
+import ApusIR
+import ApusSupport
+import ApusTensor
+
+/// Turns one model into one function. Belongs to one task, and is used once.
+final class ModelImport {
+  let path: String
+  let model: ModelProto
+  let options: ImportOptions
+  var emitter: Emitter
+  var diagnostics = Diagnostics(limit: 1_000)
+  /// Inputs whose values must be known, and what is asked of them.
+  var needed: (inputs: Set<String>, problems: [Diagnostic]) = ([], [])
+  /// Names in reach, innermost graph last. A function's body sees only its own: `isOpaque`.
+  var scopes: [Scope] = []
+  /// The constants that the function's values stand for.
+  var constants: [ValueID: Tensor] = [:]
+  let functions: [FunctionName: FunctionProto]
+  let externalData: ExternalData
+
+  struct Scope {
+    var names: [String: Imported] = [:]
+    var isOpaque = false
+    /// Versions of operator sets that nodes of the scope refer to.
+    var opsets: [String: Int]
+    /// Inside a function: the attributes of its call, by name.
+    var attributes: [String: AttributeProto] = [:]
+  }
+
+  struct FunctionName: Hashable {
+    let domain: String
+    let name: String
+    let overload: String
+  }
+
+  convenience init(_ file: ONNXFile, _ options: ImportOptions) {
+    self.init(path: file.path, file.model, options, ExternalData(modelPath: file.path))
+  }
+
+  init(path: String, _ model: ModelProto, _ options: ImportOptions, _ externalData: ExternalData) {
+    self.path = path
+    self.model = model
+    self.options = options
+    self.externalData = externalData
+    let function = Function(name: "main")
+    emitter = Emitter(function, at: .end(of: function.entry))
+    emitter.checksDefinitions = false
+    var functions: [FunctionName: FunctionProto] = [:]
+    for function in model.functions {
+      functions[FunctionName(domain: function.domain, name: function.name, overload: function.overload)] = function
+    }
+    self.functions = functions
+  }
+
+  /// Throws everything that stands in the way.
+  func outcome() throws(DiagnosticError) -> ImportOutcome {
+    scopes = [Scope(opsets: model.opsets)]
+    bindInitializers(of: model.graph)
+    for input in model.graph.inputs { bindInput(input) }
+    translate(model.graph.nodes)
+    var results: [ValueID] = []
+    emitter.place = .file(path)
+    for output in model.graph.outputs {
+      if let value = resultValue(output) { results.append(value) }
+    }
+    if !needed.inputs.isEmpty, !diagnostics.hasErrors {
+      return .needs(values: needed.inputs, problems: needed.problems)
+    }
+    for problem in needed.problems { diagnostics.add(problem) }
+    try diagnostics.throwIfErrors()
+    attempt(at: .file(path)) {
+      _ = try emitter.emit(.return, results)
+      emitter.function.resultTypes = results.map { emitter.type(of: $0) }
+      emitter.function.resultNames = model.graph.outputs.map(\.name)
+    }
+    try diagnostics.throwIfErrors()
+    return .module(Module(emitter.function))
+  }
+
+  /// Runs `body`, and takes down what it throws.
+  @discardableResult
+  func attempt<Result>(at place: Place, _ body: () throws -> Result) -> Result? {
+    do {
+      return try body()
+    } catch let error as DiagnosticError {
+      for diagnostic in error.diagnostics { diagnostics.add(diagnostic.placed(at: place)) }
+    } catch let error as EmissionError {
+      switch error {
+      case .failed(let found): for diagnostic in found { diagnostics.add(diagnostic.placed(at: place)) }
+      case .silent: break
+      case .retype: diagnostics.error("onnx.type", "the types of a loop's values do not agree", at: place)
+      }
+    } catch let error as NeedsValues {
+      let problem = Diagnostic(.unsupported, id: "onnx.dynamic", error.problem, at: place)
+      // What is known already, or depends on no input at all, will not be known another time.
+      if error.inputs.isEmpty || !error.inputs.isDisjoint(with: options.values.keys) {
+        diagnostics.add(problem)
+      } else {
+        needed.inputs.formUnion(error.inputs)
+        needed.problems.append(problem)
+      }
+    } catch {
+      diagnostics.error("onnx.internal", "\(error)", at: place)
+    }
+    return nil
+  }
+
+  // MARK: Names
+
+  func find(_ name: String) -> Imported? {
+    for scope in scopes.reversed() {
+      if let found = scope.names[name] { return found }
+      if scope.isOpaque { return nil }
+    }
+    return nil
+  }
+
+  func bind(_ name: String, _ imported: Imported) {
+    guard !name.isEmpty else { return }
+    scopes[scopes.count - 1].names[name] = imported
+    if case .value(let value) = imported, scopes.count == 1, emitter.function.name(of: value) == nil {
+      emitter.function.setName(name, of: value)
+    }
+  }
+
+  func version(of domain: String) -> Int? { scopes[scopes.count - 1].opsets[domain] }
+
+  // MARK: Inputs and outputs
+
+  func bindInitializers(of graph: GraphProto) {
+    for proto in graph.initializers {
+      let tensor = attempt(at: proto.place) { try externalData.tensor(proto) }
+      bind(proto.name, tensor.map { .constant($0) } ?? .poison)
+    }
+    for sparse in graph.sparseInitializers {
+      let name = sparse.values?.name ?? ""
+      let tensor = attempt(at: .node(file: path, description: "tensor \(quoted(name))")) { try sparse.tensor(externalData) }
+      bind(name, tensor.map { .constant($0) } ?? .poison)
+    }
+  }
+
+  private func bindInput(_ input: ValueProto) {
+    if scopes[0].names[input.name] != nil, !options.given.contains(input.name) { return }
+    let place = Place.node(file: path, description: "tensor \(quoted(input.name))")
+    let value = attempt(at: place) { () throws -> ValueID in
+      let type = try self.type(of: input, at: place)
+      emitter.place = place
+      try emitter.check(type)
+      let value = emitter.function.addParameter(type, to: emitter.function.entry, name: input.name)
+      emitter.origins[value] = place
+      return value
+    }
+    guard let value else { return scopes[0].names[input.name] = .poison }
+    if let known = options.values[input.name] {
+      scopes[0].names[input.name] = .constant(known)
+    } else {
+      scopes[0].names[input.name] = .value(value)
+    }
+  }
+
+  /// The declared type of an input, with the sizes that the options settle. What the file calls by one name is one size.
+  private func type(of input: ValueProto, at place: Place) throws -> TensorType {
+    guard case .tensor(let dataType, let shape)? = input.type else {
+      throw DiagnosticError(
+        input.type == nil ? .error : .unsupported, id: "onnx.input",
+        input.type == nil ? "the input has no type" : "only tensors can be inputs", at: place)
+    }
+    guard let element = ElementType(onnx: dataType) else {
+      throw DiagnosticError(
+        .unsupported, id: "onnx.type", "elements of type \(ElementType.onnxName(dataType)) are not supported", at: place)
+    }
+    let settled = options.shapes[input.name] ?? options.values[input.name]?.shape
+    guard let shape else {
+      guard let settled else {
+        throw NeedsValues(inputs: [input.name], problem: "the model does not state the rank of this input")
+      }
+      return TensorType(element, settled.map { .constant($0) })
+    }
+    guard settled == nil || settled?.count == shape.count else {
+      throw DiagnosticError(
+        id: "input.rank", "the input has \(shape.count) axes, and \(settled?.count ?? 0) sizes are given", at: place)
+    }
+    var dims: [Dim] = []
+    for (axis, dim) in shape.enumerated() {
+      switch dim {
+      case .value(let size) where size >= 0: dims.append(.constant(Int(size)))
+      case .value, .unknown: dims.append(settled.map { .constant($0[axis]) } ?? symbol("\(input.name)_\(axis)"))
+      case .name(let name): dims.append(settled.map { .constant($0[axis]) } ?? symbol(name))
+      }
+    }
+    return TensorType(element, dims)
+  }
+
+  private func symbol(_ name: String) -> Dim {
+    var text = String(name.unicodeScalars.map { scalar in
+      scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)) ? Character(scalar) : "_"
+    })
+    if text.isEmpty || text.first.map({ $0.isNumber }) == true { text = "d_" + text }
+    return .symbol(emitter.function.symbols.intern(text))
+  }
+
+  private func resultValue(_ output: ValueProto) -> ValueID? {
+    let place = Place.node(file: path, description: "tensor \(quoted(output.name))")
+    return attempt(at: place) { () throws -> ValueID? in
+      guard let found = find(output.name) else {
+        throw DiagnosticError(id: "onnx.name", "no node computes this output", at: place)
+      }
+      switch found {
+      case .poison: return nil
+      case .sequence:
+        throw DiagnosticError(.unsupported, id: "onnx.output", "only tensors can be outputs", at: place)
+      case .value, .constant, .sizes, .absent: return try value(of: found)
+      }
+    } ?? nil
+  }
+}
+
+extension Diagnostic {
+  /// A problem that was found where no place is known is one of the node's.
+  fileprivate func placed(at place: Place) -> Diagnostic {
+    guard self.place == .none else { return self }
+    var copy = self
+    copy.place = place
+    return copy
+  }
+}

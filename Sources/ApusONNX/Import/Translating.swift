@@ -1,0 +1,142 @@
+import ApusIR
+import ApusSupport
+import ApusTensor
+
+extension ModelImport {
+  /// Translates nodes in their order. One that is refused leaves its outputs poisoned, and the others go on, so that all
+  /// that is wrong is found at once.
+  func translate(_ nodes: [NodeProto]) {
+    for node in nodes {
+      let place = place(of: node)
+      emitter.place = place
+      guard let outputs = attempt(at: place, { try translate(node) }) else {
+        for name in node.outputs { bind(name, .poison) }
+        continue
+      }
+      for (name, output) in zip(node.outputs, outputs) { bind(name, output) }
+      // Outputs that a translator has none for are optional ones.
+      for name in node.outputs.dropFirst(outputs.count) { bind(name, .absent) }
+    }
+  }
+
+  func place(of node: NodeProto) -> Place {
+    let name = node.name.isEmpty ? node.outputs.first ?? "" : node.name
+    let domain = node.domain.isEmpty ? "" : node.domain + "."
+    let version = version(of: node.domain).map { ", opset \($0)" } ?? ""
+    return .node(file: path, description: "node \(quoted(name)) (\(domain)\(node.op)\(version))")
+  }
+
+  private func translate(_ node: NodeProto) throws -> [Imported] {
+    var inputs: [Imported] = []
+    for name in node.inputs {
+      guard !name.isEmpty else {
+        inputs.append(.absent)
+        continue
+      }
+      guard let found = find(name) else {
+        throw DiagnosticError(id: "onnx.name", "tensor \(quoted(name)): nothing before this node computes it", at: emitter.place)
+      }
+      guard !found.isPoison else { throw EmissionError.silent }
+      inputs.append(found)
+    }
+    for (index, name) in node.outputs.enumerated() where !name.isEmpty {
+      guard scopes[scopes.count - 1].names[name] == nil, !node.outputs[..<index].contains(name) else {
+        throw DiagnosticError(id: "onnx.name", "tensor \(quoted(name)): it is computed twice", at: emitter.place)
+      }
+    }
+    let own = FunctionName(domain: node.domain, name: node.op, overload: node.overload)
+    if let function = functions[own] { return try inline(function, node, inputs) }
+    guard let version = version(of: node.domain) else {
+      throw DiagnosticError(
+        id: "onnx.opset", "the model does not say which version of the operators '\(node.domain)' it uses", at: emitter.place)
+    }
+    guard let rule = Operators.rule(node.domain, node.op) else {
+      throw DiagnosticError(
+        .unsupported, id: "onnx.operator", "the operator '\(node.op)' is not supported", at: emitter.place)
+    }
+    let translation = NodeTranslation(node: node, version: version, context: self, inputs: inputs)
+    if rule.folds, let folded = try folded(rule, translation) { return folded }
+    return try rule.translate(translation)
+  }
+
+  // MARK: Folding
+
+  /// Elements of an operand or a result that are computed while importing, at most.
+  private static let foldedElements = 1 << 16
+
+  /// The outputs of a node whose operands are all known, computed now; nil where that is not to be.
+  private func folded(_ rule: OperatorRule, _ translation: NodeTranslation) throws -> [Imported]? {
+    guard let evaluate = options.evaluate, !translation.inputs.isEmpty else { return nil }
+    let limit = options.values.isEmpty ? Self.foldedElements : Self.foldedElements << 8
+    var tensors: [Tensor?] = []
+    for input in translation.inputs {
+      let tensor = constant(of: input)
+      guard tensor != nil || input.isAbsent, (tensor?.count ?? 0) <= limit else { return nil }
+      tensors.append(tensor)
+    }
+    let trial = ModelImport(path: path, model, ImportOptions(evaluate: evaluate), externalData)
+    trial.scopes = scopes
+    trial.emitter.place = emitter.place
+    let inputs: [Imported] = tensors.map { $0.map { .constant($0) } ?? .absent }
+    let outputs = try rule.translate(
+      NodeTranslation(node: translation.node, version: translation.version, context: trial, inputs: inputs))
+    var results: [ValueID] = []
+    var folded: [Imported] = []
+    for output in outputs {
+      switch output {
+      case .value(let value):
+        let size = trial.emitter.type(of: value).dims.reduce(1.0) { $0 * Double($1.constantValue ?? 0) }
+        guard size <= Double(limit) || trial.emitter.type(of: value).dims.contains(where: { $0.constantValue == nil }) else { return nil }
+        results.append(value)
+      case .constant, .sizes, .absent: break
+      case .sequence, .poison: return nil
+      }
+    }
+    var computed: [Tensor] = []
+    if !results.isEmpty {
+      _ = try trial.emitter.emit(.return, results)
+      trial.emitter.function.resultTypes = results.map { trial.emitter.type(of: $0) }
+      computed = try evaluate(Module(trial.emitter.function))
+    }
+    var rest = computed[...]
+    for output in outputs {
+      if case .value = output, let tensor = rest.popFirst() {
+        folded.append(.constant(tensor))
+      } else {
+        folded.append(output)
+      }
+    }
+    return folded
+  }
+
+  // MARK: Functions
+
+  /// Functions that call each other at most so deep.
+  private static let maximumCalls = 64
+
+  private func inline(_ function: FunctionProto, _ node: NodeProto, _ inputs: [Imported]) throws -> [Imported] {
+    guard scopes.count < Self.maximumCalls else {
+      throw DiagnosticError(id: "onnx.recursion", "functions call each other more than \(Self.maximumCalls) deep", at: emitter.place)
+    }
+    guard inputs.count <= function.inputs.count else {
+      throw DiagnosticError(
+        id: "onnx.operand", "the function takes \(function.inputs.count) operands, not \(inputs.count)", at: emitter.place)
+    }
+    var scope = Scope(isOpaque: true, opsets: function.opsets.merging(model.opsets) { own, _ in own })
+    for (index, name) in function.inputs.enumerated() { scope.names[name] = index < inputs.count ? inputs[index] : .absent }
+    for attribute in function.defaults { scope.attributes[attribute.name] = attribute }
+    let caller = NodeTranslation(node: node, version: 0, context: self, inputs: [])
+    for attribute in node.attributes {
+      guard let found = caller.attribute(attribute.name) else { continue }
+      scope.attributes[attribute.name] = found
+    }
+    let place = emitter.place
+    scopes.append(scope)
+    defer {
+      scopes.removeLast()
+      emitter.place = place
+    }
+    translate(function.nodes)
+    return function.outputs.map { find($0) ?? .poison }
+  }
+}

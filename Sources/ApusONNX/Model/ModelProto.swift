@@ -1,0 +1,95 @@
+import ApusTensor
+
+/// A model as its file has it: onnx.proto's messages, with the data of tensors left where it lies.
+struct ModelProto: Sendable {
+  var irVersion: Int64 = 0
+  var producer = ""
+  /// Version by domain; the default domain is "".
+  var opsets: [String: Int] = [:]
+  var graph = GraphProto()
+  var functions: [FunctionProto] = []
+}
+
+struct GraphProto: Sendable {
+  var name = ""
+  var nodes: [NodeProto] = []
+  var initializers: [TensorProto] = []
+  var sparseInitializers: [SparseTensorProto] = []
+  var inputs: [ValueProto] = []
+  var outputs: [ValueProto] = []
+  var values: [ValueProto] = []
+}
+
+struct FunctionProto: Sendable {
+  var name = ""
+  var domain = ""
+  var overload = ""
+  var inputs: [String] = []
+  var outputs: [String] = []
+  /// Attributes that a call must give, and those with defaults.
+  var attributes: [String] = []
+  var defaults: [AttributeProto] = []
+  var nodes: [NodeProto] = []
+  var opsets: [String: Int] = [:]
+}
+
+struct NodeProto: Sendable {
+  var name = ""
+  var op = ""
+  var domain = ""
+  var overload = ""
+  /// Names of values; an empty one is an operand that is left out.
+  var inputs: [String] = []
+  var outputs: [String] = []
+  var attributes: [AttributeProto] = []
+}
+
+struct AttributeProto: Sendable {
+  /// AttributeProto.AttributeType.
+  enum Kind: Int64, Sendable {
+    case float = 1, int, string, tensor, graph, floats, ints, strings, tensors, graphs, sparseTensor, sparseTensors, type, types
+  }
+
+  var name = ""
+  var kind: Kind?
+  var float: Float = 0
+  var int: Int64 = 0
+  var string: [UInt8] = []
+  var tensor: TensorProto?
+  var sparseTensor: SparseTensorProto?
+  var graph: GraphProto?
+  var type: TypeProto?
+  var floats: [Float] = []
+  var ints: [Int64] = []
+  var strings: [[UInt8]] = []
+  var tensors: [TensorProto] = []
+  var graphs: [GraphProto] = []
+  /// Inside a function: the attribute of the call that it stands for.
+  var reference = ""
+}
+
+struct SparseTensorProto: Sendable {
+  var values: TensorProto?
+  var indices: TensorProto?
+  var dims: [Int64] = []
+}
+
+/// The name of a value, and its type where the file states it.
+struct ValueProto: Sendable {
+  var name = ""
+  var type: TypeProto?
+}
+
+indirect enum TypeProto: Sendable {
+  /// `shape` is nil where even the rank is open.
+  case tensor(dataType: Int32, shape: [DimProto]?)
+  case sequence(TypeProto?)
+  case optional(TypeProto?)
+  case map, sparseTensor, opaque
+}
+
+enum DimProto: Sendable, Hashable {
+  case value(Int64)
+  case name(String)
+  case unknown
+}

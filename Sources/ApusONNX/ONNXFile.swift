@@ -1,0 +1,63 @@
+import ApusIR
+public import ApusSupport
+public import ApusTensor
+
+/// An `.onnx` file: read once, imported for as many shapes and values as are asked for.
+public struct ONNXFile: Sendable {
+  /// An input or output of the model as the file declares it.
+  public struct Signature: Sendable {
+    public let name: String
+    /// nil for sequences and for types that Apus has no tensors of.
+    public let elementType: ElementType?
+    /// Whether the model has a value for it, so that it need not be given.
+    public let hasDefault: Bool
+  }
+
+  public let path: String
+  let file: FileBytes
+  let model: ModelProto
+
+  /// Maps the file and reads its structure; the data of tensors stays where it is.
+  ///
+  /// Throws what ``FileBytes/init(path:)`` throws, `onnx.wire`, `onnx.depth` and `onnx.model`.
+  public init(path: String) throws(DiagnosticError) {
+    self.path = path
+    file = try FileBytes(path: path)
+    model = try ModelProto(file)
+    try model.check(path)
+  }
+
+  /// All inputs, those with defaults included, in the order of the file.
+  public var inputs: [Signature] {
+    let defaults = Set(model.graph.initializers.map(\.name))
+    return model.graph.inputs.map { Signature($0, hasDefault: defaults.contains($0.name)) }
+  }
+
+  public var outputs: [Signature] { model.graph.outputs.map { Signature($0, hasDefault: false) } }
+
+  /// Translates the model.
+  ///
+  /// Throws everything that is wrong with it and everything in it that is not supported.
+  public func imported(_ options: ImportOptions = ImportOptions()) throws(DiagnosticError) -> ImportOutcome {
+    try ModelImport(self, options).outcome()
+  }
+}
+
+extension ONNXFile.Signature {
+  fileprivate init(_ value: ValueProto, hasDefault: Bool) {
+    var element: ElementType?
+    if case .tensor(let dataType, _)? = value.type { element = ElementType(onnx: dataType) }
+    self.init(name: value.name, elementType: element, hasDefault: hasDefault)
+  }
+}
+
+extension ModelProto {
+  /// Refuses what no version of ONNX has. Throws `onnx.model`.
+  fileprivate func check(_ path: String) throws(DiagnosticError) {
+    func wrong(_ message: String) -> DiagnosticError { DiagnosticError(id: "onnx.model", message, at: .file(path)) }
+    guard irVersion > 0 else { throw wrong("the file states no version of ONNX's format") }
+    guard opsets[""] != nil || !opsets.isEmpty || graph.nodes.isEmpty else {
+      throw wrong("the file does not say which operator set it uses")
+    }
+  }
+}
