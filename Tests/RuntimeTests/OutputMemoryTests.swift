@@ -47,7 +47,7 @@ import Testing
     var memory: OutputMemory? = OutputMemory(mostIdle: 1)
     var tensor = try memory!.tensor(.f32, shape: [count])
     memory = nil
-    tensor.withUnsafeMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 7) }
+    tensor.withUnsafeMutableBytes { bytes in for index in bytes.indices { bytes[index] = 7 } }
     #expect(tensor.withUnsafeBytes { $0.allSatisfy { $0 == 7 } })
   }
 
