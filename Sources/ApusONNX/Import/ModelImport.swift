@@ -13,6 +13,8 @@ final class ModelImport {
   var needed: (inputs: Set<String>, problems: [Diagnostic]) = ([], [])
   /// Names in reach, innermost graph last. A function's body sees only its own: `isOpaque`.
   var scopes: [Scope] = []
+  /// Sizes by the names that the file has for them.
+  private var symbols: [String: Dim] = [:]
   /// The constants that the function's values stand for.
   var constants: [ValueID: Tensor] = [:]
   let functions: [FunctionName: FunctionProto]
@@ -184,19 +186,32 @@ final class ModelImport {
     for (axis, dim) in shape.enumerated() {
       switch dim {
       case .value(let size) where size >= 0: dims.append(.constant(Int(size)))
-      case .value, .unknown: dims.append(settled.map { .constant($0[axis]) } ?? symbol("\(input.name)_\(axis)"))
-      case .name(let name): dims.append(settled.map { .constant($0[axis]) } ?? symbol(name))
+      case .value, .unknown: dims.append(settled.map { .constant($0[axis]) } ?? symbol("\(input.name)_\(axis)", isShared: false))
+      case .name(let name):
+        // Some exporters call every size that they do not know "?".
+        let isName = name.unicodeScalars.contains { $0.properties.isAlphabetic }
+        dims.append(settled.map { .constant($0[axis]) } ?? symbol(isName ? name : "\(input.name)_\(axis)", isShared: isName))
       }
     }
     return TensorType(element, dims)
   }
 
-  private func symbol(_ name: String) -> Dim {
+  /// The symbol of that name in the file, or a new one, under a name that texts can have.
+  private func symbol(_ name: String, isShared: Bool) -> Dim {
+    if isShared, let known = symbols[name] { return known }
     var text = String(name.unicodeScalars.map { scalar in
       scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)) ? Character(scalar) : "_"
     })
     if text.isEmpty || text.first.map({ $0.isNumber }) == true { text = "d_" + text }
-    return .symbol(emitter.function.symbols.intern(text))
+    let stem = text
+    var count = 1
+    while emitter.function.symbols.find(text) != nil {
+      count += 1
+      text = "\(stem)_\(count)"
+    }
+    let symbol = Dim.symbol(emitter.function.symbols.intern(text))
+    if isShared { symbols[name] = symbol }
+    return symbol
   }
 
   private func resultValue(_ output: ValueProto) -> ValueID? {
