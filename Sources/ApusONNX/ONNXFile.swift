@@ -20,9 +20,18 @@ public struct ONNXFile: Sendable {
   /// Maps the file and reads its structure; the data of tensors stays where it is.
   ///
   /// Throws what ``FileBytes/init(path:)`` throws, `onnx.wire`, `onnx.depth` and `onnx.model`.
-  public init(path: String) throws(DiagnosticError) {
+  public init(path: String) throws(DiagnosticError) { try self.init(path, FileBytes(path: path)) }
+
+  /// A file that is in memory already; `name` is what diagnostics call it, and its folder that of external data.
+  ///
+  /// Throws `onnx.wire`, `onnx.depth` and `onnx.model`.
+  public init(name: String, bytes: [UInt8]) throws(DiagnosticError) {
+    try self.init(name, FileBytes(name: name, bytes: bytes))
+  }
+
+  private init(_ path: String, _ file: FileBytes) throws(DiagnosticError) {
     self.path = path
-    file = try FileBytes(path: path)
+    self.file = file
     model = try ModelProto(file)
     try model.check(path)
   }

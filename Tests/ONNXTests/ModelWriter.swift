@@ -1,0 +1,268 @@
+import ApusONNX
+import ApusSupport
+import ApusTensor
+
+/// An ONNX model made in code.
+///
+///     let model = ModelWriter(
+///       opset: 13, inputs: [.tensor("x", .f32, ["N", 4])], outputs: ["y"], initializers: ["w": Tensor([1, 2, 3, 4] as [Float])],
+///       nodes: [.init("Mul", ["x", "w"], ["s"]), .init("ReduceSum", ["s"], ["y"], ["keepdims": 0])])
+///     let y = try model.compiled(["x": x])["y"]
+///
+/// Attributes are written as `1`, `0.5`, `"text"`, `[1, 2]` (integers), or `.floats([1])`, `.tensor(t)`, `.graph(g)` ….
+struct ModelWriter {
+  var opsets: [String: Int]
+  var irVersion: Int64 = 10
+  var graph: Graph
+  var functions: [Function]
+
+  init(
+    opset: Int = 21, domains: [String: Int] = [:], inputs: [Value], outputs: [Value],
+    initializers: KeyValuePairs<String, Tensor> = [:], functions: [Function] = [], nodes: [Node]
+  ) {
+    opsets = domains.merging(["": opset]) { own, _ in own }
+    graph = Graph(inputs: inputs, outputs: outputs, initializers: initializers, nodes: nodes)
+    self.functions = functions
+  }
+
+  /// The file's bytes.
+  var bytes: [UInt8] {
+    var model = Message()
+    model.integer(1, irVersion)
+    model.text(2, "tests")
+    model.message(7, graph.message)
+    for (domain, version) in opsets.sorted(by: { $0.key < $1.key }) { model.message(8, Self.opset(domain, version)) }
+    for function in functions { model.message(25, function.message) }
+    return model.bytes
+  }
+
+  /// The model as a file that was read.
+  func file(_ name: String = "model.onnx") throws -> ONNXFile { try ONNXFile(name: name, bytes: bytes) }
+
+  fileprivate static func opset(_ domain: String, _ version: Int) -> Message {
+    var opset = Message()
+    opset.text(1, domain)
+    opset.integer(2, Int64(version))
+    return opset
+  }
+}
+
+extension ModelWriter {
+  struct Graph {
+    var name = "g"
+    var inputs: [Value] = []
+    var outputs: [Value] = []
+    /// TensorProtos: messages, so that types that have no `Tensor` can be written too.
+    var initializers: [[UInt8]] = []
+    var nodes: [Node] = []
+
+    init(
+      inputs: [Value] = [], outputs: [Value], initializers: KeyValuePairs<String, Tensor> = [:], nodes: [Node]
+    ) {
+      self.inputs = inputs
+      self.outputs = outputs
+      self.initializers = initializers.map { TensorProto.encoded($0.value, name: $0.key) }
+      self.nodes = nodes
+    }
+
+    var message: Message {
+      var graph = Message()
+      for node in nodes { graph.message(1, node.message) }
+      graph.text(2, name)
+      for tensor in initializers { graph.data(5, tensor) }
+      for value in inputs { graph.message(11, value.message) }
+      for value in outputs { graph.message(12, value.message) }
+      return graph
+    }
+  }
+
+  struct Node {
+    var op: String
+    var domain: String
+    var name: String
+    /// An empty name is an operand that is left out.
+    var inputs: [String]
+    var outputs: [String]
+    var attributes: [(name: String, value: Attribute)]
+
+    init(
+      _ op: String, _ inputs: [String], _ outputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
+      domain: String = "", name: String = ""
+    ) {
+      (self.op, self.domain, self.name, self.inputs, self.outputs) = (op, domain, name, inputs, outputs)
+      self.attributes = attributes.map { ($0.key, $0.value) }
+    }
+
+    var message: Message {
+      var node = Message()
+      for input in inputs { node.text(1, input) }
+      for output in outputs { node.text(2, output) }
+      node.text(3, name)
+      node.text(4, op)
+      for attribute in attributes { node.message(5, attribute.value.message(attribute.name)) }
+      node.text(7, domain)
+      return node
+    }
+  }
+
+  /// A function of the model's own: in its body an attribute may be `.reference` to one of the call.
+  struct Function {
+    var domain: String
+    var name: String
+    var inputs: [String]
+    var outputs: [String]
+    var attributes: [String] = []
+    var opset = 21
+    var nodes: [Node]
+
+    var message: Message {
+      var function = Message()
+      function.text(1, name)
+      for input in inputs { function.text(4, input) }
+      for output in outputs { function.text(5, output) }
+      for attribute in attributes { function.text(6, attribute) }
+      for node in nodes { function.message(7, node.message) }
+      function.message(9, ModelWriter.opset("", opset))
+      function.text(10, domain)
+      return function
+    }
+  }
+
+  /// An input or output. A text alone is one whose type is left out.
+  struct Value: ExpressibleByStringLiteral {
+    var name: String
+    var type: Kind?
+
+    init(_ name: String, _ type: Kind? = nil) { (self.name, self.type) = (name, type) }
+    init(stringLiteral value: String) { self.init(value) }
+
+    /// `sizes` are numbers, names, or nil for unknown ones; without a list the rank is open.
+    static func tensor(_ name: String, _ element: ElementType, _ sizes: [Size]?) -> Value {
+      Value(name, .tensor(dataType: element.onnxDataType, sizes))
+    }
+
+    var message: Message {
+      var value = Message()
+      value.text(1, name)
+      if let type { value.message(2, type.message) }
+      return value
+    }
+  }
+
+  indirect enum Kind {
+    /// `dataType` is a number of TensorProto.DataType.
+    case tensor(dataType: Int32, [Size]?)
+    case sequence(Kind)
+    case optional(Kind)
+
+    static func tensor(_ element: ElementType, _ sizes: [Size]?) -> Kind {
+      .tensor(dataType: element.onnxDataType, sizes)
+    }
+
+    var message: Message {
+      var type = Message()
+      var inner = Message()
+      switch self {
+      case .tensor(let dataType, let sizes):
+        inner.integer(1, Int64(dataType))
+        if let sizes {
+          var shape = Message()
+          for size in sizes { shape.message(1, size.message) }
+          inner.message(2, shape)
+        }
+        type.message(1, inner)
+      case .sequence(let element):
+        inner.message(1, element.message)
+        type.message(4, inner)
+      case .optional(let element):
+        inner.message(1, element.message)
+        type.message(9, inner)
+      }
+      return type
+    }
+  }
+
+  enum Size: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral, ExpressibleByNilLiteral {
+    case fixed(Int)
+    case named(String)
+    case unknown
+
+    init(integerLiteral value: Int) { self = .fixed(value) }
+    init(stringLiteral value: String) { self = .named(value) }
+    init(nilLiteral: ()) { self = .unknown }
+
+    fileprivate var message: Message {
+      var dim = Message()
+      switch self {
+      case .fixed(let size): dim.integer(1, Int64(size))
+      case .named(let name): dim.text(2, name)
+      case .unknown: break
+      }
+      return dim
+    }
+  }
+
+  indirect enum Attribute: ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral {
+    case float(Float)
+    case int(Int)
+    case string(String)
+    case tensor(Tensor)
+    case graph(Graph)
+    case floats([Float])
+    case ints([Int])
+    case strings([String])
+    case type(Kind)
+    /// Inside a function: what the call has under this name. `kind` is a number of AttributeProto.AttributeType.
+    case reference(String, kind: Int64)
+    /// Any field of AttributeProto.
+    case raw(kind: Int64, field: Int, [UInt8])
+
+    init(integerLiteral value: Int) { self = .int(value) }
+    init(floatLiteral value: Float) { self = .float(value) }
+    init(stringLiteral value: String) { self = .string(value) }
+    init(arrayLiteral elements: Int...) { self = .ints(elements) }
+
+    func message(_ name: String) -> Message {
+      var attribute = Message()
+      attribute.text(1, name)
+      let kind: Int64
+      switch self {
+      case .float(let value):
+        kind = 1
+        attribute.float(2, value)
+      case .int(let value):
+        kind = 2
+        attribute.integer(3, Int64(value))
+      case .string(let value):
+        kind = 3
+        attribute.text(4, value)
+      case .tensor(let value):
+        kind = 4
+        attribute.data(5, TensorProto.encoded(value, name: ""))
+      case .graph(let value):
+        kind = 5
+        attribute.message(6, value.message)
+      case .floats(let values):
+        kind = 6
+        for value in values { attribute.float(7, value) }
+      case .ints(let values):
+        kind = 7
+        for value in values { attribute.integer(8, Int64(value)) }
+      case .strings(let values):
+        kind = 8
+        for value in values { attribute.text(9, value) }
+      case .type(let value):
+        kind = 13
+        attribute.message(14, value.message)
+      case .reference(let name, let referred):
+        kind = referred
+        attribute.text(21, name)
+      case .raw(let stated, let field, let bytes):
+        kind = stated
+        attribute.data(field, bytes)
+      }
+      attribute.integer(20, kind)
+      return attribute
+    }
+  }
+}
