@@ -82,6 +82,7 @@ let package = Package(
     // Examples: what users write
     .executableTarget(name: "MLPExample", dependencies: ["Apus"], path: "Examples/mlp"),
     .executableTarget(name: "CustomOpExample", dependencies: ["Apus"], path: "Examples/custom-op"),
+    .executableTarget(name: "MagikaExample", dependencies: ["Apus"], path: "Examples/magika/Sources"),
     .executableTarget(name: "MiniLMExample", dependencies: ["Apus"], path: "Examples/minilm/Sources"),
 
     // Measurements, run by hand: `swift run -c release Benchmarks`
