@@ -4,7 +4,7 @@ import ApusTensor
 extension Emitter {
   /// The shape that operands have together, aligned at their last axes as in NumPy. Where sizes may
   /// differ only at run time, that they are equal is made a guard. Reports `broadcast.shapes`.
-  mutating func commonShape(_ shapes: [[Dim]]) throws(EmissionError) -> [Dim] {
+  package mutating func commonShape(_ shapes: [[Dim]]) throws(EmissionError) -> [Dim] {
     let rank = shapes.map(\.count).max() ?? 0
     var result: [Dim] = []
     for axis in 0..<rank {

@@ -35,7 +35,7 @@ enum Operators {
     return table
   }()
 
-  private static var families: [[OperatorRule]] { [elementwise] }
+  private static var families: [[OperatorRule]] { [elementwise, quantization, integerContractions, fusedActivations, skipNormalization, quantizedElementwise] }
 
   static func rule(_ domain: String, _ name: String) -> OperatorRule? { table[domain]?[name] }
 }
