@@ -35,7 +35,17 @@ enum Operators {
     return table
   }()
 
-  private static var families: [[OperatorRule]] { [elementwise, quantization, integerContractions, fusedActivations, skipNormalization, quantizedElementwise] }
+  private static var families: [[OperatorRule]] {
+    [
+      elementwise,
+      quantization,
+      integerContractions,
+      fusedActivations,
+      skipNormalization,
+      quantizedElementwise,
+      controlFlow,
+    ]
+  }
 
   static func rule(_ domain: String, _ name: String) -> OperatorRule? { table[domain]?[name] }
 }
