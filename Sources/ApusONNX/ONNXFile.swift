@@ -16,6 +16,7 @@ public struct ONNXFile: Sendable {
   public let path: String
   let file: FileBytes
   let model: ModelProto
+  let externalData: ExternalData
 
   /// Maps the file and reads its structure; the data of tensors stays where it is.
   ///
@@ -33,6 +34,7 @@ public struct ONNXFile: Sendable {
     self.path = path
     self.file = file
     model = try ModelProto(file)
+    externalData = ExternalData(modelPath: path)
     try model.check(path)
   }
 
@@ -61,12 +63,24 @@ extension ONNXFile.Signature {
 }
 
 extension ModelProto {
+  /// The newest IR version that there is.
+  private static let newestVersion: Int64 = 14
+
   /// Refuses what no version of ONNX has. Throws `onnx.model`.
   fileprivate func check(_ path: String) throws(DiagnosticError) {
     func wrong(_ message: String) -> DiagnosticError { DiagnosticError(id: "onnx.model", message, at: .file(path)) }
-    guard irVersion > 0 else { throw wrong("the file states no version of ONNX's format") }
-    guard opsets[""] != nil || !opsets.isEmpty || graph.nodes.isEmpty else {
+    guard irVersion > 0, irVersion <= Self.newestVersion else {
+      throw wrong("the file's format is ONNX's IR version \(irVersion), and versions 1 to \(Self.newestVersion) are known")
+    }
+    guard !opsets.isEmpty || graph.nodes.isEmpty else {
       throw wrong("the file does not say which operator set it uses")
     }
+    for (domain, version) in opsets.sorted(by: { $0.key < $1.key }) {
+      guard version >= 1 else {
+        throw wrong("opset version \(version) of the domain \(quoted(domain)) is none: versions begin with 1")
+      }
+    }
+    guard let version = opsets[""], version > Schemas.newest else { return }
+    throw wrong("the model uses opset version \(version), and the newest one known is \(Schemas.newest)")
   }
 }

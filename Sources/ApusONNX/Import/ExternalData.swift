@@ -1,13 +1,19 @@
 import ApusSupport
 import ApusTensor
+import Synchronization
 
-/// The files beside a model that hold data of its tensors. None lies outside of the model's folder.
-final class ExternalData {
+/// The files beside a model that hold data of its tensors. None lies outside of the model's folder, each is mapped once, and
+/// nothing is copied.
+final class ExternalData: Sendable {
   private let folder: String
-  private var files: [String: FileBytes] = [:]
+  private let files = Mutex<[String: FileBytes]>([:])
 
   init(modelPath: String) {
-    folder = modelPath.lastIndex(of: "/").map { String(modelPath[..<$0]) } ?? "."
+    guard let slash = modelPath.lastIndex(of: "/") else {
+      folder = "."
+      return
+    }
+    folder = slash == modelPath.startIndex ? "/" : String(modelPath[..<slash])
   }
 
   /// The tensor, its data from the file it names where it has none of its own.
@@ -15,15 +21,58 @@ final class ExternalData {
   /// Throws what `TensorProto.tensor(external:)` throws, and `onnx.external`.
   func tensor(_ proto: TensorProto) throws(DiagnosticError) -> Tensor {
     guard proto.isExternal else { return try proto.tensor() }
-    throw DiagnosticError(.unsupported, id: "onnx.external", "data in other files cannot be read yet", at: proto.place)
+    let file = try file(at: try location(of: proto), for: proto)
+    let offset = try number("offset", of: proto) ?? 0
+    guard offset <= file.count else {
+      throw wrong("the offset \(offset) is beyond the \(file.count) bytes of \(quoted(file.name))", proto)
+    }
+    let length = try number("length", of: proto) ?? file.count - offset
+    guard length <= file.count - offset else {
+      throw wrong("the length \(length) at offset \(offset) is beyond the \(file.count) bytes of \(quoted(file.name))", proto)
+    }
+    guard let bytes = file.slice(offset..<offset + length) else {
+      throw wrong("the file \(quoted(file.name)) has no bytes at \(offset)", proto)
+    }
+    return try proto.tensor(external: bytes)
   }
-}
 
-extension SparseTensorProto {
-  /// The tensor with its zeros.
-  ///
-  /// Throws `onnx.sparse`.
-  func tensor(_ externalData: ExternalData) throws(DiagnosticError) -> Tensor {
-    throw DiagnosticError(.unsupported, id: "onnx.sparse", "sparse tensors cannot be read yet")
+  /// The names of the folders and of the file, which are all below the model's folder.
+  private func location(of proto: TensorProto) throws(DiagnosticError) -> [String] {
+    guard let path = proto.external.last(where: { $0.key == "location" })?.value, !path.isEmpty else {
+      throw wrong("external data without a location", proto)
+    }
+    guard path.utf8.first != UInt8(ascii: "/") else {
+      throw wrong("the location \(quoted(path)) of external data is an absolute path", proto)
+    }
+    let parts = path.split(separator: "/").map(String.init).filter { $0 != "." }
+    guard !parts.contains(".."), !parts.contains(where: { $0.utf8.contains(0) }), !parts.isEmpty else {
+      throw wrong("the location \(quoted(path)) of external data is not within the model's folder", proto)
+    }
+    return parts
+  }
+
+  private func file(at parts: [String], for proto: TensorProto) throws(DiagnosticError) -> FileBytes {
+    let key = parts.joined(separator: "/")
+    if let known = files.withLock({ $0[key] }) { return known }
+    do {
+      let file = try FileBytes(within: folder, parts)
+      files.withLock { $0[key] = file }
+      return file
+    } catch {
+      throw wrong("external data in \(quoted(key)): \(error.diagnostics.first?.message ?? "it cannot be read")", proto)
+    }
+  }
+
+  /// An entry of digits only; nil where there is none. Throws `onnx.external`.
+  private func number(_ key: String, of proto: TensorProto) throws(DiagnosticError) -> Int? {
+    guard let text = proto.external.last(where: { $0.key == key })?.value else { return nil }
+    guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let value = Int(text) else {
+      throw wrong("the \(key) \(quoted(text)) of external data is no number of bytes", proto)
+    }
+    return value
+  }
+
+  private func wrong(_ message: String, _ proto: TensorProto) -> DiagnosticError {
+    DiagnosticError(id: "onnx.external", message, at: proto.place)
   }
 }

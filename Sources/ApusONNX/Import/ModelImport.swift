@@ -18,6 +18,12 @@ final class ModelImport {
   /// The constants that the function's values stand for.
   var constants: [ValueID: Tensor] = [:]
   let functions: [FunctionName: FunctionProto]
+  /// Functions whose bodies are being translated, outermost first.
+  var calls: [FunctionName] = []
+  /// Nodes of functions that may still be translated: a few functions that call each other can stand for any number.
+  var inlinedNodesLeft = 200_000
+  /// What the model's graph says of its values.
+  private(set) var stated: [String: TypeProto] = [:]
   let externalData: ExternalData
 
   struct Scope {
@@ -36,10 +42,17 @@ final class ModelImport {
   }
 
   convenience init(_ file: ONNXFile, _ options: ImportOptions) {
-    self.init(path: file.path, file.model, options, ExternalData(modelPath: file.path))
+    var functions: [FunctionName: FunctionProto] = [:]
+    for function in file.model.functions {
+      functions[FunctionName(domain: function.domain, name: function.name, overload: function.overload)] = function
+    }
+    self.init(path: file.path, file.model, options, file.externalData, functions)
   }
 
-  init(path: String, _ model: ModelProto, _ options: ImportOptions, _ externalData: ExternalData) {
+  init(
+    path: String, _ model: ModelProto, _ options: ImportOptions, _ externalData: ExternalData,
+    _ functions: [FunctionName: FunctionProto]
+  ) {
     self.path = path
     self.model = model
     self.options = options
@@ -47,16 +60,14 @@ final class ModelImport {
     let function = Function(name: "main")
     emitter = Emitter(function, at: .end(of: function.entry))
     emitter.checksDefinitions = false
-    var functions: [FunctionName: FunctionProto] = [:]
-    for function in model.functions {
-      functions[FunctionName(domain: function.domain, name: function.name, overload: function.overload)] = function
-    }
     self.functions = functions
   }
 
   /// Throws everything that stands in the way.
   func outcome() throws(DiagnosticError) -> ImportOutcome {
     scopes = [Scope(opsets: model.opsets)]
+    checkModel()
+    for value in model.graph.values + model.graph.outputs { stated[value.name] = value.type }
     bindInitializers(of: model.graph)
     for input in model.graph.inputs { bindInput(input) }
     translate(model.graph.nodes)

@@ -9,7 +9,7 @@ extension ModelImport {
     for node in nodes {
       let place = place(of: node)
       emitter.place = place
-      guard let outputs = attempt(at: place, { try translate(node) }) else {
+      guard let outputs = attempt(at: place, { try checked(try translate(node), of: node) }) else {
         for name in node.outputs { bind(name, .poison) }
         continue
       }
@@ -40,16 +40,17 @@ extension ModelImport {
       inputs.append(found)
     }
     for (index, name) in node.outputs.enumerated() where !name.isEmpty {
-      guard scopes[scopes.count - 1].names[name] == nil, !node.outputs[..<index].contains(name) else {
+      guard find(name) == nil, !isRepeated(index, in: node.outputs) else {
         throw DiagnosticError(id: "onnx.name", "tensor \(quoted(name)): it is computed twice", at: emitter.place)
       }
     }
     let own = FunctionName(domain: node.domain, name: node.op, overload: node.overload)
-    if let function = functions[own] { return try inline(function, node, inputs) }
+    if let function = functions[own] { return try inline(function, own, node, inputs) }
     guard let version = version(of: node.domain) else {
       throw DiagnosticError(
         id: "onnx.opset", "the model does not say which version of the operators '\(node.domain)' it uses", at: emitter.place)
     }
+    try check(node, version: version, inputs)
     guard let rule = Operators.rule(node.domain, node.op) else {
       throw DiagnosticError(
         .unsupported, id: "onnx.operator", "the operator '\(node.op)' is not supported", at: emitter.place)
@@ -57,6 +58,22 @@ extension ModelImport {
     let translation = NodeTranslation(node: node, version: version, context: self, inputs: inputs)
     if rule.folds, let folded = try folded(rule, translation) { return folded }
     return try rule.translate(translation)
+  }
+
+  /// The outputs, if the model's graph states no other types for them.
+  private func checked(_ outputs: [Imported], of node: NodeProto) throws -> [Imported] {
+    guard !stated.isEmpty, scopes.count == 1 else { return outputs }
+    for (name, output) in zip(node.outputs, outputs) { try check(output, named: name, isStated: stated[name]) }
+    return outputs
+  }
+
+  /// Whether a name stands further on as well; a long list is not compared with itself.
+  private func isRepeated(_ index: Int, in names: [String]) -> Bool {
+    if names.count == 1 { return false }
+    if names.count <= 8 { return names[..<index].contains(names[index]) }
+    guard index == 0 else { return false }
+    let named = names.filter { !$0.isEmpty }
+    return Set(named).count != named.count
   }
 
   // MARK: Folding
@@ -74,8 +91,10 @@ extension ModelImport {
       guard tensor != nil || input.isAbsent, (tensor?.count ?? 0) <= limit else { return nil }
       tensors.append(tensor)
     }
-    let trial = ModelImport(path: path, model, ImportOptions(evaluate: evaluate), externalData)
+    let trial = ModelImport(path: path, model, ImportOptions(evaluate: evaluate), externalData, functions)
     trial.scopes = scopes
+    trial.calls = calls
+    trial.inlinedNodesLeft = inlinedNodesLeft
     trial.emitter.place = emitter.place
     let inputs: [Imported] = tensors.map { $0.map { .constant($0) } ?? .absent }
     let outputs = try rule.translate(
@@ -114,9 +133,22 @@ extension ModelImport {
   /// Functions that call each other at most so deep.
   private static let maximumCalls = 64
 
-  private func inline(_ function: FunctionProto, _ node: NodeProto, _ inputs: [Imported]) throws -> [Imported] {
+  private func inline(
+    _ function: FunctionProto, _ name: FunctionName, _ node: NodeProto, _ inputs: [Imported]
+  ) throws -> [Imported] {
+    guard !calls.contains(name) else {
+      throw DiagnosticError(id: "onnx.recursion", "the function \(quoted(name.name)) calls itself: recursion", at: emitter.place)
+    }
     guard scopes.count < Self.maximumCalls else {
       throw DiagnosticError(id: "onnx.recursion", "functions call each other more than \(Self.maximumCalls) deep", at: emitter.place)
+    }
+    inlinedNodesLeft -= function.nodes.count
+    guard inlinedNodesLeft >= 0 else {
+      throw DiagnosticError(id: "limit.nodes", "the functions' bodies have too many nodes in all", at: emitter.place)
+    }
+    guard node.outputs.count <= function.outputs.count else {
+      throw DiagnosticError(
+        id: "onnx.result", "the function gives \(function.outputs.count) results, not \(node.outputs.count)", at: emitter.place)
     }
     guard inputs.count <= function.inputs.count else {
       throw DiagnosticError(
@@ -132,11 +164,18 @@ extension ModelImport {
     }
     let place = emitter.place
     scopes.append(scope)
+    calls.append(name)
     defer {
+      calls.removeLast()
       scopes.removeLast()
       emitter.place = place
     }
     translate(function.nodes)
-    return function.outputs.map { find($0) ?? .poison }
+    return try function.outputs.map { name in
+      guard let found = find(name) else {
+        throw DiagnosticError(id: "onnx.name", "tensor \(quoted(name)): no node of the function computes it", at: place)
+      }
+      return found
+    }
   }
 }

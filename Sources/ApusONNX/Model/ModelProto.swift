@@ -66,6 +66,21 @@ struct AttributeProto: Sendable {
   var graphs: [GraphProto] = []
   /// Inside a function: the attribute of the call that it stands for.
   var reference = ""
+  /// The kinds of values that it has, as bits by their numbers.
+  var written: UInt32 = 0
+
+  mutating func note(_ kind: Kind) { written |= 1 << UInt32(kind.rawValue) }
+
+  /// What is wrong where the values do not fit the kind; nil where they do.
+  var contradiction: String? {
+    if name.isEmpty { return "has no name" }
+    guard written.nonzeroBitCount <= 1 else { return "has values of several kinds" }
+    guard let kind else { return reference.isEmpty ? "has neither a kind nor a value" : nil }
+    guard written & ~(1 << UInt32(kind.rawValue)) == 0 else { return "has a value of another kind than it states" }
+    guard reference.isEmpty || written == 0 else { return "has a value and refers to another" }
+    let needsMessage: Set<Kind> = [.tensor, .graph, .sparseTensor, .type]
+    return needsMessage.contains(kind) && reference.isEmpty && written == 0 ? "has no value" : nil
+  }
 }
 
 struct SparseTensorProto: Sendable {

@@ -90,6 +90,7 @@ extension AttributeProto {
   fileprivate init(_ message: WireReader, depth: Int) throws(DiagnosticError) {
     var reader = message
     while let tag = try reader.next() {
+      if let written = Self.kind(ofField: tag.field) { note(written) }
       switch (tag.field, tag.type) {
       case (1, .bytes): name = try reader.string()
       case (2, .fixed32): float = Float(bitPattern: try reader.fixed32())
@@ -101,7 +102,7 @@ extension AttributeProto {
         var packed = try reader.message()
         while !packed.isAtEnd { floats.append(Float(bitPattern: try packed.fixed32())) }
       case (7, .fixed32): floats.append(Float(bitPattern: try reader.fixed32()))
-      case (8, _): try reader.integers(tag.type, into: &ints)
+      case (8, .bytes), (8, .varint): try reader.integers(tag.type, into: &ints)
       case (9, .bytes): strings.append(reader.file.copied(try reader.bytes()) ?? [])
       case (10, .bytes): tensors.append(try TensorProto(try reader.message()))
       case (11, .bytes): graphs.append(try GraphProto(try reader.message(), depth: depth + 1))
@@ -109,10 +110,30 @@ extension AttributeProto {
       case (20, .varint): kind = Kind(rawValue: try reader.integer())
       case (21, .bytes): reference = try reader.string()
       case (22, .bytes): sparseTensor = try SparseTensorProto(try reader.message())
+      case (15, .bytes), (23, .bytes): try reader.skip(tag.type)
+      case (2...11, _), (14...15, _), (20...23, _): throw reader.broken("an attribute's field \(tag.field) is written as something else")
       default: try reader.skip(tag.type)
       }
     }
     if kind == nil { kind = impliedKind }
+  }
+
+  private static func kind(ofField field: Int) -> Kind? {
+    switch field {
+    case 2...4: Kind(rawValue: Int64(field - 1))
+    case 5: .tensor
+    case 6: .graph
+    case 7: .floats
+    case 8: .ints
+    case 9: .strings
+    case 10: .tensors
+    case 11: .graphs
+    case 14: .type
+    case 15: .types
+    case 22: .sparseTensor
+    case 23: .sparseTensors
+    default: nil
+    }
   }
 
   /// The kind of an attribute of the first versions, which did not state it.

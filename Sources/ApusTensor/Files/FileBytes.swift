@@ -29,6 +29,39 @@ public struct FileBytes: Sendable {
     let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
     guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
     defer { close(descriptor) }
+    try self.init(mapping: descriptor, name: path)
+  }
+
+  /// Maps a regular file below a folder, whose path a file from elsewhere names: no part of it may be a link, and nothing that
+  /// lies outside of the folder is opened, whatever is renamed meanwhile.
+  ///
+  /// Throws what ``init(path:)`` throws, and `file.link`.
+  package init(within folder: String, _ parts: [String]) throws(DiagnosticError) {
+    let path = ([folder] + parts).joined(separator: "/")
+    var descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    for (index, part) in parts.enumerated() {
+      guard descriptor >= 0 else { break }
+      precondition(!part.isEmpty && part != ".." && !part.utf8.contains(0) && !part.utf8.contains(UInt8(ascii: "/")))
+      let parent = descriptor
+      defer { close(parent) }
+      let isLast = index == parts.count - 1
+      let kind = isLast ? O_NONBLOCK | O_NOCTTY : O_DIRECTORY
+      descriptor = openat(parent, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | kind)
+      if descriptor < 0 {
+        let code = errno
+        var status = stat()
+        if fstatat(parent, part, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFLNK {
+          throw DiagnosticError(id: "file.link", "\(quoted(part)) is a symbolic link, which is not followed", at: .file(path))
+        }
+        throw Self.cannotOpen(path, code)
+      }
+    }
+    guard descriptor >= 0 else { throw Self.cannotOpen(path, errno) }
+    defer { close(descriptor) }
+    try self.init(mapping: descriptor, name: path)
+  }
+
+  private init(mapping descriptor: Int32, name path: String) throws(DiagnosticError) {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw Self.cannotOpen(path, errno) }
     guard status.st_mode & S_IFMT == S_IFREG else {
