@@ -9,7 +9,7 @@ extension SparseTensorProto {
   ///
   /// Throws `onnx.sparse` for indices that are out of bounds, unordered or repeated, and for tensors of another form.
   func tensor(_ externalData: ExternalData) throws(DiagnosticError) -> Tensor {
-    guard let values, let indices else {
+    guard let values, indices != nil else {
       throw DiagnosticError(id: "onnx.sparse", "a sparse tensor lacks its values or its indices")
     }
     func wrong(_ message: String) -> DiagnosticError { DiagnosticError(id: "onnx.sparse", message, at: values.place) }

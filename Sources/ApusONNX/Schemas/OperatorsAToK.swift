@@ -27,10 +27,10 @@ extension Schemas {
     Atanh 9 1-1:0 1-1 fdh -
     Atanh 22 = = fdhb =
     Attention 23 3-6:0,0,1,2?,0?,1? 1-4 fdhb/fdhb/* is_causal:i,kv_num_heads:i,q_num_heads:i,qk_matmul_output_mode:i,\
-      scale:f,softcap:f,softmax_precision:i
+    scale:f,softcap:f,softmax_precision:i
     Attention 24 3-7:0,0,1,2?,0?,1?,3? = fdhb/fdhb/*/l =
     Attention 25 = = = is_causal:i,kv_num_heads:i,left_window_size:i,q_num_heads:i,qk_matmul_output_mode:i,\
-      right_window_size:i,scale:f,softcap:f,softmax_precision:i
+    right_window_size:i,scale:f,softcap:f,softmax_precision:i
     AveragePool 7 1-1:0 1-1 fdh auto_pad:s,count_include_pad:i,kernel_shape:I!,pads:I,strides:I
     AveragePool 10 = = = auto_pad:s,ceil_mode:i,count_include_pad:i,kernel_shape:I!,pads:I,strides:I
     AveragePool 19 = = = auto_pad:s,ceil_mode:i,count_include_pad:i,dilations:I,kernel_shape:I!,pads:I,strides:I
@@ -75,13 +75,13 @@ extension Schemas {
     Constant 1 0-0 1-1 - value:t!
     Constant 11 = = = sparse_value:p,value:t
     Constant 12 = = = sparse_value:p,value:t,value_float:f,value_floats:F,value_int:i,value_ints:I,value_string:s,\
-      value_strings:S
+    value_strings:S
     ConstantOfShape 9 1-1:0 1-1 l value:t
     Conv 1 2-3:0,0,0? 1-1 fdh auto_pad:s,dilations:I,group:i,kernel_shape:I,pads:I,strides:I
     Conv 22 = = fdhb =
     ConvInteger 10 2-4:0,1,0?,1? 1-1 cC/cC auto_pad:s,dilations:I,group:i,kernel_shape:I,pads:I,strides:I
     ConvTranspose 1 2-3:0,0,0? 1-1 fdh auto_pad:s,dilations:I,group:i,kernel_shape:I,output_padding:I,output_shape:I,\
-      pads:I,strides:I
+    pads:I,strides:I
     ConvTranspose 22 = = fdhb =
     Cos 7 1-1:0 1-1 fdh -
     Cos 22 = = fdhb =
@@ -133,9 +133,9 @@ extension Schemas {
     Floor 6 1-1:0 1-1 fdh -
     Floor 13 = = fdhb =
     GRU 7 3-6:0,0,0,0?,1?,0? 0-2 fdh/i activation_alpha:F,activation_beta:F,activations:S,clip:f,direction:s,\
-      hidden_size:i,linear_before_reset:i
+    hidden_size:i,linear_before_reset:i
     GRU 14 = = = activation_alpha:F,activation_beta:F,activations:S,clip:f,direction:s,hidden_size:i,layout:i,\
-      linear_before_reset:i
+    linear_before_reset:i
     GRU 22 = = fdhb/i =
     Gather 1 2-2:0,1 1-1 ^b/il axis:i
     Gather 13 = = */il =

@@ -4,9 +4,9 @@ extension Schemas {
     LRN 1 1-1:0 1-1 fdh alpha:f,beta:f,bias:f,size:i!
     LRN 13 = = fdhb =
     LSTM 7 3-8:0,0,0,0?,1?,0?,0?,0? 0-3 fdh/i activation_alpha:F,activation_beta:F,activations:S,clip:f,direction:s,\
-      hidden_size:i,input_forget:i
+    hidden_size:i,input_forget:i
     LSTM 14 = = = activation_alpha:F,activation_beta:F,activations:S,clip:f,direction:s,hidden_size:i,input_forget:i,\
-      layout:i
+    layout:i
     LSTM 22 = = fdhb/i =
     LayerNormalization 17 2-3:0,0,0? 1-3 fdhb axis:i,epsilon:f,stash_type:i
     LeakyRelu 6 1-1:0 1-1 fdh alpha:f
@@ -17,7 +17,7 @@ extension Schemas {
     LessOrEqual 12 2-2:0,0 1-1 ^bB -
     LessOrEqual 16 = = ^B =
     LinearAttention 27 3-6:0,0,0,1?,0?,0? 2-2 fhb/fhb chunk_size:i,kv_num_heads:i!,q_num_heads:i!,scale:f,\
-      update_rule:s
+    update_rule:s
     Log 6 1-1:0 1-1 fdh -
     Log 13 = = fdhb =
     LogSoftmax 1 1-1:0 1-1 fdh axis:i
@@ -94,7 +94,7 @@ extension Schemas {
     Pow 13 = = fdhbil/^bB =
     Pow 15 = = fdhbil/^B =
     QLinearConv 10 8-9:0,1,0,2,1,2,1,3,4? 1-1 cC/f/cC/cC/i auto_pad:s,dilations:I,group:i,kernel_shape:I,pads:I,\
-      strides:I
+    strides:I
     QLinearMatMul 10 8-8:0,1,0,2,1,2,1,3 1-1 cC/f/cC/cC -
     QLinearMatMul 21 = = cC/fhb/cC/cC =
     QuantizeLinear 10 2-3:0,1,2? 1-1 fi/f/cC -
@@ -104,7 +104,7 @@ extension Schemas {
     QuantizeLinear 23 2-3:0,1,2? = fhbi/fhbi/scSC axis:i,block_size:i,output_dtype:i,precision:i,saturate:i
     RMSNormalization 23 2-2:0,1 1-1 fdhb/fdhb axis:i,epsilon:f,stash_type:i
     RNN 7 3-6:0,0,0,0?,1?,0? 0-2 fdh/i activation_alpha:F,activation_beta:F,activations:S,clip:f,direction:s,\
-      hidden_size:i
+    hidden_size:i
     RNN 14 = = = activation_alpha:F,activation_beta:F,activations:S,clip:f,direction:s,hidden_size:i,layout:i
     RNN 22 = = fdhb/i =
     RandomNormal 1 0-0 1-1 - dtype:i,mean:f,scale:f,seed:f,shape:I!
@@ -161,15 +161,15 @@ extension Schemas {
     Reshape 14 = = = allowzero:i
     Resize 10 2-2:0,1 1-1 ^b/f mode:s
     Resize 11 3-4:0,1,2,3? = ^b/fdh/f/l coordinate_transformation_mode:s,cubic_coeff_a:f,exclude_outside:i,\
-      extrapolation_value:f,mode:s,nearest_mode:s
+    extrapolation_value:f,mode:s,nearest_mode:s
     Resize 13 1-4:0,1?,2?,3? = */fdh/f/l =
     Resize 18 = = = antialias:i,axes:I,coordinate_transformation_mode:s,cubic_coeff_a:f,exclude_outside:i,\
-      extrapolation_value:f,keep_aspect_ratio_policy:s,mode:s,nearest_mode:s
+    extrapolation_value:f,keep_aspect_ratio_policy:s,mode:s,nearest_mode:s
     ReverseSequence 10 2-2:0,1 1-1 ^b/l batch_axis:i,time_axis:i
     ReverseSequence 28 = = */l =
     RoiAlign 10 3-3:0,0,1 1-1 fdh/l mode:s,output_height:i,output_width:i,sampling_ratio:i,spatial_scale:f
     RoiAlign 16 = = = coordinate_transformation_mode:s,mode:s,output_height:i,output_width:i,sampling_ratio:i,\
-      spatial_scale:f
+    spatial_scale:f
     RoiAlign 22 = = fdhb/l =
     RotaryEmbedding 23 3-4:0,0,0,1? 1-1 fhb/l interleaved:i,num_heads:i,rotary_embedding_dim:i
     Round 11 1-1:0 1-1 fdh -
@@ -177,7 +177,7 @@ extension Schemas {
     STFT 17 2-4:0,1,0?,1? 1-1 fdhb/il onesided:i
     Scan 8 2-n:0?,1~ 1-n l/^b body:g!,directions:I,num_scan_inputs:i!
     Scan 9 1-n:0~ = ^b body:g!,num_scan_inputs:i!,scan_input_axes:I,scan_input_directions:I,scan_output_axes:I,\
-      scan_output_directions:I
+    scan_output_directions:I
     Scan 16 = = * =
     Scatter 9 3-3:0,1,0 1-1 ^b/il axis:i
     ScatterElements 11 3-3:0,1,0 1-1 ^b/il axis:i
@@ -248,7 +248,7 @@ extension Schemas {
     Tanh 13 = = fdhb =
     TensorScatter 24 2-3:0,0,1? 1-1 */l axis:i,mode:s
     TfIdfVectorizer 9 1-1:0 1-1 il max_gram_length:i!,max_skip_count:i!,min_gram_length:i!,mode:s!,ngram_counts:I!,\
-      ngram_indexes:I!,pool_int64s:I,pool_strings:S,weights:F
+    ngram_indexes:I!,pool_int64s:I,pool_strings:S,weights:F
     ThresholdedRelu 10 1-1:0 1-1 fdh alpha:f
     ThresholdedRelu 22 = = fdhb =
     Tile 6 2-2:0,1 1-1 ^b/l -
