@@ -37,7 +37,18 @@ enum Operators {
 
   private static var families: [[OperatorRule]] {
     [
-      elementwise,
+      arithmetic,
+      functions,
+      logic,
+      casts,
+      activations,
+      softmaxes,
+      reductions,
+      argReductions,
+      cumulations,
+      triangles,
+      einsums,
+      losses,
       quantization,
       integerContractions,
       fusedActivations,
