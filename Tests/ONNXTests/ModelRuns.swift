@@ -41,7 +41,7 @@ extension ModelWriter {
   func module() throws -> Module {
     switch try file().imported(ImportOptions { module throws(DiagnosticError) in try evaluate(module) }) {
     case .module(let module): return module
-    case .needs(_, let problems): throw DiagnosticError(problems)
+    case .needs(_, _, let problems): throw DiagnosticError(problems)
     }
   }
 

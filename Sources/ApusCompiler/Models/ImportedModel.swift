@@ -69,10 +69,11 @@ public final class ImportedModel: Sendable {
             $0.needs[given] = need
           }
           return model
-        case .needs(let values, let problems):
-          guard values.isSubset(of: inputs.keys), !values.isSubset(of: need.values) else { throw DiagnosticError(problems) }
+        case .needs(let values, let shapes, let problems):
+          let isNew = !values.isSubset(of: need.values) || shapes && !need.shapes
+          guard values.isSubset(of: inputs.keys), isNew else { throw DiagnosticError(problems) }
           need.values.formUnion(values)
-          need.shapes = true
+          need.shapes = need.shapes || shapes
         }
       } catch let error as DiagnosticError {
         guard !need.shapes, error.diagnostics.contains(where: { $0.severity == .unsupported }), !inputs.isEmpty else { throw error }

@@ -40,7 +40,7 @@ public enum ModelFile: String, Sendable, CaseIterable {
       case .module(let module):
         try module.throwIfInvalid()
         return module
-      case .needs(_, let problems): throw DiagnosticError(problems)
+      case .needs(_, _, let problems): throw DiagnosticError(problems)
       }
     }
   }

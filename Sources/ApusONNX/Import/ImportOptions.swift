@@ -19,6 +19,7 @@ public struct ImportOptions: Sendable {
 /// What came of an import.
 public enum ImportOutcome: Sendable {
   case module(Module)
-  /// The model can be imported once the values of these inputs are known; the problems say what depends on them.
-  case needs(values: Set<String>, problems: [Diagnostic])
+  /// The model can be imported once the values of these inputs, or the shapes of all, are known; the problems say what
+  /// depends on them.
+  case needs(values: Set<String>, shapes: Bool, problems: [Diagnostic])
 }

@@ -38,9 +38,12 @@ final class ImportedConstant {
   init(_ tensor: Tensor) { self.tensor = tensor }
 }
 
-/// Asks for the import to be repeated with these inputs' values known: an attribute depends on them.
+/// Asks for the import to be repeated with more known: an attribute depends on it.
 struct NeedsValues: Error {
+  /// Inputs whose values must be known.
   let inputs: Set<String>
+  /// Whether the shapes of the inputs must be.
+  var shapes = false
   /// Why, should that not be possible.
   let problem: String
 }

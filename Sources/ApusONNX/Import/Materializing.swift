@@ -58,10 +58,11 @@ extension ModelImport {
     }
   }
 
-  /// The function's inputs that a value depends on, by name.
-  func inputsReached(from start: ValueID) -> Set<String> {
+  /// What has to be known for a value to be: the values of inputs, by name, and perhaps the shapes of all.
+  func needs(of start: ValueID) -> (inputs: Set<String>, shapes: Bool) {
     let function = emitter.function
     var names: Set<String> = []
+    var shapes = false
     var seen: Set<ValueID> = []
     var pending = [start]
     while let value = pending.popLast() {
@@ -84,16 +85,9 @@ extension ModelImport {
           blocks += function.regions(of: inner)
         }
       }
-      // A size that is not known is known with the shapes of the inputs.
-      if function.opcode(of: op) == .size { names.formUnion(openInputs()) }
+      if function.opcode(of: op) == .size { shapes = true }
     }
-    return names
-  }
-
-  /// Inputs with sizes that are not known.
-  private func openInputs() -> [String] {
-    emitter.function.parameters.filter { emitter.type(of: $0).dims.contains { $0.constantValue == nil } }
-      .compactMap { emitter.function.name(of: $0) }
+    return (names, shapes)
   }
 }
 

@@ -10,7 +10,7 @@ final class ModelImport {
   var emitter: Emitter
   var diagnostics = Diagnostics(limit: 1_000)
   /// Inputs whose values must be known, and what is asked of them.
-  var needed: (inputs: Set<String>, problems: [Diagnostic]) = ([], [])
+  var needed: (inputs: Set<String>, shapes: Bool, problems: [Diagnostic]) = ([], false, [])
   /// Names in reach, innermost graph last. A function's body sees only its own: `isOpaque`.
   var scopes: [Scope] = []
   /// Sizes by the names that the file has for them.
@@ -76,8 +76,8 @@ final class ModelImport {
     for output in model.graph.outputs {
       if let value = resultValue(output) { results.append(value) }
     }
-    if !needed.inputs.isEmpty, !diagnostics.hasErrors {
-      return .needs(values: needed.inputs, problems: needed.problems)
+    if !needed.problems.isEmpty, !diagnostics.hasErrors {
+      return .needs(values: needed.inputs, shapes: needed.shapes, problems: needed.problems)
     }
     for problem in needed.problems { diagnostics.add(problem) }
     try diagnostics.throwIfErrors()
@@ -106,10 +106,12 @@ final class ModelImport {
     } catch let error as NeedsValues {
       let problem = Diagnostic(.unsupported, id: "onnx.dynamic", error.problem, at: place)
       // What is known already, or depends on no input at all, will not be known another time.
-      if error.inputs.isEmpty || !error.inputs.isDisjoint(with: options.values.keys) {
+      let isNew = !error.inputs.isEmpty && error.inputs.isDisjoint(with: options.values.keys)
+      if !isNew, !error.shapes || !options.shapes.isEmpty {
         diagnostics.add(problem)
       } else {
         needed.inputs.formUnion(error.inputs)
+        needed.shapes = needed.shapes || error.shapes
         needed.problems.append(problem)
       }
     } catch {
@@ -185,7 +187,7 @@ final class ModelImport {
     let settled = options.shapes[input.name] ?? options.values[input.name]?.shape
     guard let shape else {
       guard let settled else {
-        throw NeedsValues(inputs: [input.name], problem: "the model does not state the rank of this input")
+        throw NeedsValues(inputs: [], shapes: true, problem: "the model does not state the rank of this input")
       }
       return TensorType(element, settled.map { .constant($0) })
     }

@@ -55,8 +55,8 @@ struct NodeTranslation {
   func constant(_ index: Int, _ what: String) throws -> Tensor {
     if let tensor = constantIfKnown(index) { return tensor }
     guard has(index) else { throw error("onnx.operand", "\(what) is left out") }
-    throw NeedsValues(
-      inputs: context.inputsReached(from: try value(index)), problem: "\(what) is not known before the model runs")
+    let needs = context.needs(of: try value(index))
+    throw NeedsValues(inputs: needs.inputs, shapes: needs.shapes, problem: "\(what) is not known before the model runs")
   }
 
   /// The operand's integers.
