@@ -51,33 +51,39 @@ extension ModelImport {
   func trial<Result>(_ body: () throws -> Result?) -> Trial<Result> {
     let outer = (diagnostics, needed)
     diagnostics = Diagnostics(limit: 1_000)
-    needed = ([], [])
+    needed = ([], false, [])
     defer { (diagnostics, needed) = outer }
     let result = attempt(at: emitter.place, body) ?? nil
-    return Trial(result: needed.inputs.isEmpty && !diagnostics.hasErrors ? result : nil, diagnostics: diagnostics, needed: needed)
+    return Trial(result: needed.problems.isEmpty && !diagnostics.hasErrors ? result : nil, diagnostics: diagnostics, needed: needed)
   }
 
   struct Trial<Result> {
     let result: Result?
     let diagnostics: Diagnostics
-    let needed: (inputs: Set<String>, problems: [Diagnostic])
+    let needed: (inputs: Set<String>, shapes: Bool, problems: [Diagnostic])
   }
 
   /// Takes down what stood in the way of a trial.
   func report<Result>(_ trial: Trial<Result>) -> EmissionError {
     for diagnostic in trial.diagnostics.list { diagnostics.add(diagnostic) }
     needed.inputs.formUnion(trial.needed.inputs)
+    needed.shapes = needed.shapes || trial.needed.shapes
     needed.problems += trial.needed.problems
     return .silent
   }
 
   /// Asks for the values that these depend on; where all are known already, says what stood in the way of the trial.
   func needsValues<Result>(of imported: [Imported], after trial: Trial<Result>) -> Error {
-    var inputs = trial.needed.inputs
-    for case .value(let value) in imported { inputs.formUnion(inputsReached(from: value)) }
+    var (inputs, shapes) = (trial.needed.inputs, trial.needed.shapes)
+    for case .value(let value) in imported {
+      let needs = needs(of: value)
+      inputs.formUnion(needs.inputs)
+      shapes = shapes || needs.shapes
+    }
     inputs.subtract(options.values.keys)
-    guard !inputs.isEmpty else { return report(trial) }
+    shapes = shapes && options.shapes.isEmpty
+    guard !inputs.isEmpty || shapes else { return report(trial) }
     let first = trial.diagnostics.list.first?.message ?? trial.needed.problems.first?.message
-    return NeedsValues(inputs: inputs, problem: first ?? "what its graphs compute depends on values")
+    return NeedsValues(inputs: inputs, shapes: shapes, problem: first ?? "what its graphs compute depends on values")
   }
 }
