@@ -65,6 +65,12 @@ struct NodeTranslation {
     return (0..<tensor.count).map { tensor.integer(at: $0) }
   }
 
+  /// The operand's numbers.
+  func floats(_ index: Int, _ what: String) throws -> [Double] {
+    let tensor = try constant(index, what)
+    return (0..<tensor.count).map { tensor.scalar(at: $0).asDouble }
+  }
+
   /// The operand's integers, which may be sizes that are not known.
   func sizes(_ index: Int, _ what: String) throws -> [Dim] {
     if let dims = context.dims(of: input(index)) { return dims }

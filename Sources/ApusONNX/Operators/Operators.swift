@@ -55,6 +55,7 @@ enum Operators {
       skipNormalization,
       quantizedElementwise,
       controlFlow,
+      resizing,
     ]
   }
 
