@@ -7,10 +7,36 @@ public struct ONNXFile: Sendable {
   /// An input or output of the model as the file declares it.
   public struct Signature: Sendable {
     public let name: String
-    /// nil for sequences and for types that Apus has no tensors of.
-    public let elementType: ElementType?
+    public let kind: Kind
     /// Whether the model has a value for it, so that it need not be given.
     public let hasDefault: Bool
+
+    /// nil for what is no tensor, and for types that Apus has no tensors of.
+    public var elementType: ElementType? {
+      if case .tensor(let type) = kind { type?.element } else { nil }
+    }
+  }
+
+  /// What an input or output holds.
+  public indirect enum Kind: Sendable {
+    /// nil where the file does not say of what type, or Apus has no tensors of it.
+    case tensor(TensorKind?)
+    case sequence(Kind)
+    case optional(Kind)
+    /// Maps and sparse tensors.
+    case other
+  }
+
+  /// The declared type of a tensor.
+  public struct TensorKind: Sendable {
+    public let element: ElementType
+    /// nil where even the rank is open. A size is a number, or as the file calls it, or "?".
+    public let sizes: [Size]?
+  }
+
+  public enum Size: Sendable, Hashable {
+    case fixed(Int)
+    case open(String)
   }
 
   public let path: String
@@ -56,9 +82,29 @@ public struct ONNXFile: Sendable {
 
 extension ONNXFile.Signature {
   fileprivate init(_ value: ValueProto, hasDefault: Bool) {
-    var element: ElementType?
-    if case .tensor(let dataType, _)? = value.type { element = ElementType(onnx: dataType) }
-    self.init(name: value.name, elementType: element, hasDefault: hasDefault)
+    self.init(name: value.name, kind: value.type.map { ONNXFile.Kind($0) } ?? .tensor(nil), hasDefault: hasDefault)
+  }
+}
+
+extension ONNXFile.Kind {
+  fileprivate init(_ type: TypeProto) {
+    switch type {
+    case .tensor(let dataType, let shape):
+      self = .tensor(ElementType(onnx: dataType).map { .init(element: $0, sizes: shape?.map { ONNXFile.Size($0) }) })
+    case .sequence(let element): self = .sequence(element.map { Self($0) } ?? .tensor(nil))
+    case .optional(let element): self = .optional(element.map { Self($0) } ?? .tensor(nil))
+    case .map, .sparseTensor, .opaque: self = .other
+    }
+  }
+}
+
+extension ONNXFile.Size {
+  fileprivate init(_ dim: DimProto) {
+    switch dim {
+    case .value(let size) where size >= 0: self = .fixed(Int(size))
+    case .name(let name): self = .open(name)
+    case .value, .unknown: self = .open("?")
+    }
   }
 }
 

@@ -27,7 +27,7 @@ struct ModelWriter {
 
   /// The file's bytes.
   var bytes: [UInt8] {
-    var model = Message()
+    var model = WireWriter()
     model.integer(1, irVersion)
     model.text(2, "tests")
     model.message(7, graph.message)
@@ -39,8 +39,8 @@ struct ModelWriter {
   /// The model as a file that was read.
   func file(_ name: String = "model.onnx") throws -> ONNXFile { try ONNXFile(name: name, bytes: bytes) }
 
-  fileprivate static func opset(_ domain: String, _ version: Int) -> Message {
-    var opset = Message()
+  fileprivate static func opset(_ domain: String, _ version: Int) -> WireWriter {
+    var opset = WireWriter()
     opset.text(1, domain)
     opset.integer(2, Int64(version))
     return opset
@@ -65,8 +65,8 @@ extension ModelWriter {
       self.nodes = nodes
     }
 
-    var message: Message {
-      var graph = Message()
+    var message: WireWriter {
+      var graph = WireWriter()
       for node in nodes { graph.message(1, node.message) }
       graph.text(2, name)
       for tensor in initializers { graph.data(5, tensor) }
@@ -93,8 +93,8 @@ extension ModelWriter {
       self.attributes = attributes.map { ($0.key, $0.value) }
     }
 
-    var message: Message {
-      var node = Message()
+    var message: WireWriter {
+      var node = WireWriter()
       for input in inputs { node.text(1, input) }
       for output in outputs { node.text(2, output) }
       node.text(3, name)
@@ -115,8 +115,8 @@ extension ModelWriter {
     var opset = 21
     var nodes: [Node]
 
-    var message: Message {
-      var function = Message()
+    var message: WireWriter {
+      var function = WireWriter()
       function.text(1, name)
       for input in inputs { function.text(4, input) }
       for output in outputs { function.text(5, output) }
@@ -141,8 +141,8 @@ extension ModelWriter {
       Value(name, .tensor(dataType: element.onnxDataType, sizes))
     }
 
-    var message: Message {
-      var value = Message()
+    var message: WireWriter {
+      var value = WireWriter()
       value.text(1, name)
       if let type { value.message(2, type.message) }
       return value
@@ -159,14 +159,14 @@ extension ModelWriter {
       .tensor(dataType: element.onnxDataType, sizes)
     }
 
-    var message: Message {
-      var type = Message()
-      var inner = Message()
+    var message: WireWriter {
+      var type = WireWriter()
+      var inner = WireWriter()
       switch self {
       case .tensor(let dataType, let sizes):
         inner.integer(1, Int64(dataType))
         if let sizes {
-          var shape = Message()
+          var shape = WireWriter()
           for size in sizes { shape.message(1, size.message) }
           inner.message(2, shape)
         }
@@ -191,8 +191,8 @@ extension ModelWriter {
     init(stringLiteral value: String) { self = .named(value) }
     init(nilLiteral: ()) { self = .unknown }
 
-    fileprivate var message: Message {
-      var dim = Message()
+    fileprivate var message: WireWriter {
+      var dim = WireWriter()
       switch self {
       case .fixed(let size): dim.integer(1, Int64(size))
       case .named(let name): dim.text(2, name)
@@ -222,14 +222,14 @@ extension ModelWriter {
     init(stringLiteral value: String) { self = .string(value) }
     init(arrayLiteral elements: Int...) { self = .ints(elements) }
 
-    func message(_ name: String) -> Message {
-      var attribute = Message()
+    func message(_ name: String) -> WireWriter {
+      var attribute = WireWriter()
       attribute.text(1, name)
       let kind: Int64
       switch self {
       case .float(let value):
         kind = 1
-        attribute.float(2, value)
+        attribute.fixed32(2, value.bitPattern)
       case .int(let value):
         kind = 2
         attribute.integer(3, Int64(value))
@@ -244,7 +244,7 @@ extension ModelWriter {
         attribute.message(6, value.message)
       case .floats(let values):
         kind = 6
-        for value in values { attribute.float(7, value) }
+        for value in values { attribute.fixed32(7, value.bitPattern) }
       case .ints(let values):
         kind = 7
         for value in values { attribute.integer(8, Int64(value)) }

@@ -1,42 +1,60 @@
 import Apus
-import ApusCompiler
 import ApusONNX
 import ApusSupport
 import ApusTensor
 import Foundation
 
-/// A folder of ONNX tensors: `input_0.pb`, `input_1.pb` … to read, `output_0.pb` … to write.
+/// A folder of values as ONNX's tests have them: `input_0.pb`, `input_1.pb` … to read, `output_0.pb` … to write. Each file
+/// holds a TensorProto, a SequenceProto or an OptionalProto: which, the model declares.
 enum ProtoFolder {
-  /// The inputs that the folder has files for, by name. Inputs of a model that have a value in the file are not numbered.
+  static func exists(_ folder: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/input_0.pb") }
+
+  /// The inputs that the folder has files for, by name. A file without a name of an input is the next one's without a
+  /// default, or the next one's of all where there are more files than those.
   ///
-  /// Throws `input.missing`, and what the reader of the files throws.
-  static func inputs(_ folder: String, for file: ONNXFile) throws -> [String: Tensor] {
-    var named: [String: Tensor] = [:]
-    let names = file.inputs
-    let required = names.filter { !$0.hasDefault }.map(\.name)
-    var index = 0
-    while true {
-      let path = "\(folder)/input_\(index).pb"
-      guard FileManager.default.fileExists(atPath: path) else { break }
-      let proto = try TensorProto(WireReader(FileBytes(path: path)))
-      let name = names.contains { $0.name == proto.name } ? proto.name : index < required.count ? required[index] : proto.name
-      named[name] = try proto.tensor()
-      index += 1
+  /// Throws `input.extra`, and what the reader of the files throws.
+  static func inputs(_ folder: String, for inputs: [ONNXFile.Signature]) throws -> [String: ONNXValue] {
+    var paths: [String] = []
+    while FileManager.default.fileExists(atPath: path(folder, "input", paths.count)) {
+      paths.append(path(folder, "input", paths.count))
+    }
+    let required = inputs.filter { !$0.hasDefault }
+    let numbered = paths.count > required.count ? inputs : required
+    var named: [String: ONNXValue] = [:]
+    for (index, path) in paths.enumerated() {
+      let file = try FileBytes(path: path)
+      guard index < numbered.count else {
+        throw DiagnosticError(id: "input.extra", "the model has \(inputs.count) inputs, and here is another", at: .file(path))
+      }
+      let next = numbered[index]
+      var (name, value) = try next.kind.read(file)
+      if name != next.name, let other = inputs.first(where: { $0.name == name }) {
+        value = try other.kind.read(file).value
+      } else {
+        name = next.name
+      }
+      named[name] = value
     }
     return named
   }
 
   /// Throws `file.unwritable`.
-  static func write(_ results: [(name: String, tensor: Tensor)], to folder: String) throws {
+  static func write(
+    _ results: [(name: String, value: ONNXValue)], as signatures: [ONNXFile.Signature], to folder: String
+  ) throws {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw DiagnosticError(id: "file.unwritable", "this folder cannot be made", at: .file(folder))
     }
     for (index, result) in results.enumerated() {
-      let path = "\(folder)/output_\(index).pb"
-      guard FileManager.default.createFile(atPath: path, contents: Data(TensorProto.encoded(result.tensor, name: result.name)))
-      else { throw DiagnosticError(id: "file.unwritable", "this file cannot be written", at: .file(path)) }
+      let kind = index < signatures.count ? signatures[index].kind : .tensor(nil)
+      let path = path(folder, "output", index)
+      guard FileManager.default.createFile(atPath: path, contents: Data(kind.encoded(result.value, name: result.name))) else {
+        throw DiagnosticError(id: "file.unwritable", "this file cannot be written", at: .file(path))
+      }
     }
   }
+
+  private static func path(_ folder: String, _ role: String, _ index: Int) -> String { "\(folder)/\(role)_\(index).pb" }
 }

@@ -34,8 +34,8 @@ struct ServeCommand: ParsableCommand {
         throw DiagnosticError(id: "serve.request", "a request is run, MODEL, INPUTS and OUTPUTS, with tabs between")
       }
       let model = ImportedModel(try ONNXFile(path: fields[1]), options, isInterpreted: interpret)
-      let results = try model.run(try ProtoFolder.inputs(fields[2], for: model.file))
-      try ProtoFolder.write(results, to: fields[3])
+      let results = try model.run(values: try ProtoFolder.inputs(fields[2], for: model.inputs))
+      try ProtoFolder.write(results, as: model.outputs, to: fields[3])
       return "ok"
     } catch let error as DiagnosticError {
       let problems = error.diagnostics.filter { $0.severity == .error || $0.severity == .unsupported }

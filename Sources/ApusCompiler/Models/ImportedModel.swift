@@ -1,110 +1,210 @@
 import ApusIR
 import ApusInterpreter
-import ApusONNX
+public import ApusONNX
 import ApusSupport
-import ApusTensor
+public import ApusTensor
 import Synchronization
 
 /// A model from an ONNX file, compiled once for all inputs where that is possible, and where it is not once more for each
-/// set of shapes and values that an attribute of ours depends on. Any number of tasks may run one at once.
+/// set of shapes and values that an attribute of ours depends on. Any number of tasks may run one at once; a variant that
+/// several of them need is compiled by the first, and the others wait for it.
 public final class ImportedModel: Sendable {
+  /// The model as it was made for some inputs.
+  public struct Variant: Sendable {
+    public let model: Model
+    /// The outputs of the file, by the numbers of the model's.
+    let outputs: [Structured<Int>]
+  }
+
   public let file: ONNXFile
+  /// What the file declares; inputs with defaults need not be given.
+  public let inputs: [ONNXFile.Signature]
+  public let outputs: [ONNXFile.Signature]
   public let options: CompilerOptions
   /// Whether the reference interpreter runs it.
   public let isInterpreted: Bool
-  private let state = Mutex(State())
+  private let state: Mutex<VariantCache>
 
-  private struct State {
-    var variants: [Key: Model] = [:]
-    /// What a key has been found to depend on.
-    var needs: [Set<String>: Need] = [:]
-  }
-
-  /// What one variant was specialised on.
-  private struct Key: Hashable {
-    var given: Set<String>
-    var shapes: [String: [Int]] = [:]
-    var values: [String: Tensor] = [:]
-  }
-
-  private struct Need {
-    var shapes = false
-    var values: Set<String> = []
-  }
-
-  public init(_ file: ONNXFile, _ options: CompilerOptions = CompilerOptions(), isInterpreted: Bool = false) {
+  /// - Parameter variantLimit: how many variants are kept; of more, those are dropped that were used least recently.
+  public init(
+    _ file: ONNXFile, _ options: CompilerOptions = CompilerOptions(), isInterpreted: Bool = false, variantLimit: Int = 32
+  ) {
     self.file = file
     self.options = options
     self.isInterpreted = isInterpreted
+    inputs = file.inputs
+    outputs = file.outputs
+    state = Mutex(VariantCache(limit: variantLimit))
   }
 
-  /// How many variants have been compiled.
-  public var variantCount: Int { state.withLock { $0.variants.count } }
+  /// How many variants have been compiled so far, those included that were dropped since.
+  public var variantCount: Int { state.withLock { $0.compiledCount } }
 
   /// Runs on inputs by name; those with defaults may be left out. The outputs come in the order of the file.
   ///
-  /// Throws what stands in the way of compiling the model, and what `Model.run` throws.
+  /// Throws `input.missing`, `input.unknown`, `input.type`, what stands in the way of compiling the model, and what
+  /// `Model.run` throws.
+  public func run(values inputs: [String: ONNXValue]) throws -> [(name: String, value: ONNXValue)] {
+    let variant = try variant(for: inputs)
+    return structured(try variant.model.run(variant.arguments(inputs)), variant)
+  }
+
+  /// Runs a model whose inputs and outputs are tensors. The parts of an output that is a sequence come one by one.
+  ///
+  /// Throws as ``run(values:)`` does.
   public func run(_ inputs: [String: Tensor]) throws -> [(name: String, tensor: Tensor)] {
-    let model = try variant(for: inputs)
-    let results = try model.run(model.positional(inputs.filter { name, _ in model.inputs.contains { $0.name == name } }))
-    return Array(zip(model.outputs.map(\.name), results).map { (name: $0, tensor: $1) })
+    try run(values: inputs.mapValues { .tensor($0) }).flatMap { output in
+      output.value.named(output.name).map { (name: $0.name, tensor: $0.leaf) }
+    }
   }
 
   /// The model for these inputs, compiled if need be.
-  public func variant(for inputs: [String: Tensor]) throws -> Model {
-    let given = Set(file.inputs.filter { $0.hasDefault && inputs[$0.name] != nil }.map(\.name))
-    var need = state.withLock { $0.needs[given] } ?? Need()
+  ///
+  /// Throws as ``run(values:)`` does.
+  public func variant(for inputs: [String: ONNXValue]) throws -> Variant {
+    try check(inputs)
+    return try variant(Given(inputs, self.inputs))
+  }
+
+  /// Compiles the variant that all inputs share; false where there is none, because shapes or values must be known.
+  ///
+  /// Throws what stands in the way whatever the inputs are.
+  @discardableResult
+  public func prepare() throws -> Variant? {
+    var problems: [Diagnostic]
+    do {
+      guard case .module(let module, let outputs) = try file.imported(.folding) else { return nil }
+      return try state.withLock { $0.slot(for: VariantKey()) }.variant(from: state) {
+        Variant(model: try compiled(module), outputs: outputs)
+      }
+    } catch let error as DiagnosticError {
+      problems = error.diagnostics
+    }
+    // What is not supported may be once the sizes are known; an operator that nobody knows will not.
+    let isFinal = problems.contains { $0.severity == .error || $0.id == "onnx.operator" } || !inputs.contains(where: \.isOpen)
+    guard isFinal else { return nil }
+    throw DiagnosticError(problems)
+  }
+
+  /// The outputs of the file, put together from the variant's.
+  private func structured(_ results: [Tensor], _ variant: Variant) -> [(name: String, value: ONNXValue)] {
+    zip(outputs, variant.outputs).map { (name: $0.name, value: $1.map { results[$0] }) }
+  }
+
+  private func variant(_ given: Given) throws -> Variant {
+    var need = state.withLock { $0.needs[given.names] ?? Need() }
     // Each round settles more: first nothing, then shapes, then the values that something depends on.
     while true {
-      var key = Key(given: given)
-      if need.shapes { key.shapes = inputs.mapValues(\.shape) }
-      key.values = inputs.filter { need.values.contains($0.key) }
-      if let known = state.withLock({ $0.variants[key] }) { return known }
+      let key = VariantKey(given, need)
+      let slot = state.withLock { $0.slot(for: key) }
       do {
-        switch try file.imported(importOptions(key)) {
-        case .module(let module):
-          let model = try compiled(module)
-          state.withLock {
-            $0.variants[key] = model
-            $0.needs[given] = need
+        let variant = try slot.variant(from: state) {
+          switch try file.imported(key.importOptions) {
+          case .module(let module, let outputs): return Variant(model: try compiled(module), outputs: outputs)
+          case .needs(let values, let shapes, let problems):
+            let isNew = !values.isSubset(of: need.values) || shapes && !need.shapes
+            guard values.isSubset(of: given.tensors.keys), isNew else { throw DiagnosticError(problems) }
+            throw MoreNeeded(need: Need(shapes: shapes, values: values))
           }
-          return model
-        case .needs(let values, let shapes, let problems):
-          let isNew = !values.isSubset(of: need.values) || shapes && !need.shapes
-          guard values.isSubset(of: inputs.keys), isNew else { throw DiagnosticError(problems) }
-          need.values.formUnion(values)
-          need.shapes = need.shapes || shapes
         }
+        let settled = need
+        state.withLock { $0.needs[given.names, default: Need()].formUnion(settled) }
+        return variant
+      } catch let more as MoreNeeded {
+        need.formUnion(more.need)
       } catch let error as DiagnosticError {
-        guard !need.shapes, error.diagnostics.contains(where: { $0.severity == .unsupported }), !inputs.isEmpty else { throw error }
+        guard !need.shapes, error.diagnostics.contains(where: { $0.severity == .unsupported }), !given.tensors.isEmpty else {
+          throw error
+        }
         need.shapes = true
       }
     }
+  }
+
+  private struct MoreNeeded: Error {
+    let need: Need
   }
 
   private func compiled(_ module: Module) throws -> Model {
     isInterpreted ? try Model(interpreting: module, options) : Model(try Compiler(options).compile(module))
   }
 
-  private func importOptions(_ key: Key) -> ImportOptions {
-    var settled = ImportOptions.folding
-    settled.given = key.given
-    settled.shapes = key.shapes
-    settled.values = key.values
-    return settled
+  /// Throws everything that is wrong with the inputs, whatever the model makes of them.
+  private func check(_ given: [String: ONNXValue]) throws(DiagnosticError) {
+    var problems: [Diagnostic] = []
+    for input in inputs {
+      guard let value = given[input.name] else {
+        if input.isRequired {
+          problems.append(Diagnostic(id: "input.missing", "no value is given for input '\(input.name)'", at: .file(file.path)))
+        }
+        continue
+      }
+      if let problem = input.kind.mismatch(value, input.name) { problems.append(problem) }
+    }
+    for name in given.keys.sorted() where !inputs.contains(where: { $0.name == name }) {
+      let names = inputs.prefix(20).map { "'\($0.name)'" }.joined(separator: ", ")
+      problems.append(
+        Diagnostic(
+          id: "input.unknown", "the model has no input '\(name)'", at: .file(file.path),
+          hint: inputs.isEmpty ? "it has no inputs" : "its inputs are \(names)"))
+    }
+    guard problems.isEmpty else { throw DiagnosticError(problems) }
   }
 }
 
-extension ImportOptions {
-  /// With the interpreter for what is known while importing.
-  static let folding = ImportOptions { module throws(DiagnosticError) in
-    let interpreter = Interpreter(module, limits: Limits(memory: 1 << 30, steps: 1 << 24))
-    do {
-      return try interpreter.run([])
-    } catch let error as DiagnosticError {
-      throw error
-    } catch {
-      throw DiagnosticError(id: "onnx.internal", "\(error)")
+extension ImportedModel.Variant {
+  /// The tensors that the variant's function takes, which may be fewer than are given.
+  func arguments(_ inputs: [String: ONNXValue]) throws(DiagnosticError) -> [Tensor] {
+    var named: [String: Tensor] = [:]
+    for (name, value) in inputs {
+      for (name, tensor) in value.named(name) { named[name] = tensor }
+    }
+    let taken = Set(model.inputs.map(\.name))
+    return try model.positional(named.filter { taken.contains($0.key) })
+  }
+}
+
+extension ONNXFile.Signature {
+  /// An optional without a value is absent.
+  var isRequired: Bool {
+    if case .optional = kind { return false }
+    return !hasDefault
+  }
+
+  /// Whether a size of it is not known before there is a value.
+  fileprivate var isOpen: Bool {
+    guard case .tensor(let type?) = kind, let sizes = type.sizes else { return true }
+    return sizes.contains { if case .open = $0 { true } else { false } }
+  }
+}
+
+extension ONNXFile.Kind {
+  /// What keeps the value from being of this kind.
+  fileprivate func mismatch(_ value: ONNXValue, _ name: String) -> Diagnostic? {
+    func problem(_ expected: String) -> Diagnostic {
+      Diagnostic(id: "input.type", "'\(name)' is \(value.kindText), but \(expected) is expected")
+    }
+    switch (self, value) {
+    case (.tensor(let type), .tensor(let tensor)):
+      guard let type, type.element != tensor.elementType else { return nil }
+      return problem("a tensor of \(type.element.name)")
+    case (.tensor, _): return problem("a tensor")
+    case (.sequence(let element), .sequence(let entries)):
+      return entries.lazy.compactMap { element.mismatch($0, name) }.first
+    case (.sequence, _): return problem("a sequence")
+    case (.optional, .absent): return nil
+    case (.optional(let element), _): return element.mismatch(value, name)
+    case (.other, _): return problem("a value of another kind")
+    }
+  }
+}
+
+extension ONNXValue {
+  fileprivate var kindText: String {
+    switch self {
+    case .tensor(let tensor): "a tensor of \(tensor.elementType.name)"
+    case .sequence: "a sequence"
+    case .absent: "absent"
     }
   }
 }

@@ -37,7 +37,7 @@ public enum ModelFile: String, Sendable, CaseIterable {
       return try parse(ir: text(path: path), constants: ConstantFolder(beside: path))
     case .onnx:
       switch try ONNXFile(path: path).imported(.folding) {
-      case .module(let module):
+      case .module(let module, _):
         try module.throwIfInvalid()
         return module
       case .needs(_, _, let problems): throw DiagnosticError(problems)

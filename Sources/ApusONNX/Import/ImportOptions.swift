@@ -6,6 +6,8 @@ public import ApusTensor
 public struct ImportOptions: Sendable {
   /// Sizes of inputs that the model leaves open, by the input's name.
   public var shapes: [String: [Int]] = [:]
+  /// What inputs that are no tensors hold. Each of their tensors becomes a parameter, called as ``Structured/named(_:)`` does.
+  public var forms: [String: Structured<TensorForm>] = [:]
   /// Values of inputs that the model is to be specialised on. They stay inputs, whose values are not looked at again.
   public var values: [String: Tensor] = [:]
   /// Inputs that are given although the model has a default for them.
@@ -18,7 +20,8 @@ public struct ImportOptions: Sendable {
 
 /// What came of an import.
 public enum ImportOutcome: Sendable {
-  case module(Module)
+  /// The function's results are the tensors of the outputs; `outputs` are those by the number of their result.
+  case module(Module, outputs: [Structured<Int>])
   /// The model can be imported once the values of these inputs, or the shapes of all, are known; the problems say what
   /// depends on them.
   case needs(values: Set<String>, shapes: Bool, problems: [Diagnostic])

@@ -71,10 +71,18 @@ final class ModelImport {
     bindInitializers(of: model.graph)
     for input in model.graph.inputs { bindInput(input) }
     translate(model.graph.nodes)
-    var results: [ValueID] = []
+    var results: [(name: String, leaf: ValueID)] = []
+    var outputs: [Structured<Int>] = []
     emitter.place = .file(path)
     for output in model.graph.outputs {
-      if let value = resultValue(output) { results.append(value) }
+      guard let value = result(output) else { continue }
+      let first = results.count
+      results += value.named(output.name)
+      var number = first
+      outputs.append(value.map { _ in
+        defer { number += 1 }
+        return number
+      })
     }
     if !needed.problems.isEmpty, !diagnostics.hasErrors {
       return .needs(values: needed.inputs, shapes: needed.shapes, problems: needed.problems)
@@ -82,12 +90,12 @@ final class ModelImport {
     for problem in needed.problems { diagnostics.add(problem) }
     try diagnostics.throwIfErrors()
     attempt(at: .file(path)) {
-      _ = try emitter.emit(.return, results)
-      emitter.function.resultTypes = results.map { emitter.type(of: $0) }
-      emitter.function.resultNames = model.graph.outputs.map(\.name)
+      _ = try emitter.emit(.return, results.map(\.leaf))
+      emitter.function.resultTypes = results.map { emitter.type(of: $0.leaf) }
+      emitter.function.resultNames = results.map(\.name)
     }
     try diagnostics.throwIfErrors()
-    return .module(Module(emitter.function))
+    return .module(Module(emitter.function), outputs: outputs)
   }
 
   /// Runs `body`, and takes down what it throws.
@@ -157,20 +165,36 @@ final class ModelImport {
   private func bindInput(_ input: ValueProto) {
     if scopes[0].names[input.name] != nil, !options.given.contains(input.name) { return }
     let place = Place.node(file: path, description: "tensor \(quoted(input.name))")
-    let value = attempt(at: place) { () throws -> ValueID in
-      let type = try self.type(of: input, at: place)
-      emitter.place = place
-      try emitter.check(type)
-      let value = emitter.function.addParameter(type, to: emitter.function.entry, name: input.name)
-      emitter.origins[value] = place
-      return value
+    let bound = attempt(at: place) { () throws -> Imported in
+      switch input.type {
+      case .sequence, .optional:
+        guard let form = options.forms[input.name] else {
+          throw NeedsValues(inputs: [input.name], problem: "what this input holds is not known before the model runs")
+        }
+        return try parameters(form, input.name, at: place)
+      case .tensor, .map, .sparseTensor, .opaque, nil:
+        return try parameter(try type(of: input, at: place), input.name, at: place)
+      }
     }
-    guard let value else { return scopes[0].names[input.name] = .poison }
-    if let known = options.values[input.name] {
-      scopes[0].names[input.name] = .constant(known)
-    } else {
-      scopes[0].names[input.name] = .value(value)
+    scopes[0].names[input.name] = bound ?? .poison
+  }
+
+  private func parameters(_ form: Structured<TensorForm>, _ name: String, at place: Place) throws -> Imported {
+    switch form {
+    case .absent: return .absent
+    case .tensor(let form):
+      return try parameter(TensorType(form.elementType, form.shape.map { .constant($0) }), name, at: place)
+    case .sequence(let entries):
+      return .sequence(try entries.enumerated().map { try parameters($1, "\(name).\($0)", at: place) })
     }
+  }
+
+  private func parameter(_ type: TensorType, _ name: String, at place: Place) throws -> Imported {
+    emitter.place = place
+    try emitter.check(type)
+    let value = emitter.function.addParameter(type, to: emitter.function.entry, name: name)
+    emitter.origins[value] = place
+    return options.values[name].map { .constant($0) } ?? .value(value)
   }
 
   /// The declared type of an input, with the sizes that the options settle. What the file calls by one name is one size.
@@ -227,19 +251,26 @@ final class ModelImport {
     return symbol
   }
 
-  private func resultValue(_ output: ValueProto) -> ValueID? {
+  private func result(_ output: ValueProto) -> Structured<ValueID>? {
     let place = Place.node(file: path, description: "tensor \(quoted(output.name))")
-    return attempt(at: place) { () throws -> ValueID? in
+    return attempt(at: place) { () throws -> Structured<ValueID>? in
       guard let found = find(output.name) else {
         throw DiagnosticError(id: "onnx.name", "no node computes this output", at: place)
       }
-      switch found {
-      case .poison: return nil
-      case .sequence:
-        throw DiagnosticError(.unsupported, id: "onnx.output", "only tensors can be outputs", at: place)
-      case .value, .constant, .sizes, .absent: return try value(of: found)
-      }
+      return try structured(found)
     } ?? nil
+  }
+
+  /// Nil for what is poisoned.
+  private func structured(_ imported: Imported) throws -> Structured<ValueID>? {
+    switch imported {
+    case .poison: return nil
+    case .absent: return .absent
+    case .sequence(let entries):
+      let parts = try entries.compactMap { try structured($0) }
+      return parts.count == entries.count ? .sequence(parts) : nil
+    case .value, .constant, .sizes: return .tensor(try value(of: imported))
+    }
   }
 }
 

@@ -155,28 +155,12 @@ package struct TensorProto: Sendable {
 extension TensorProto {
   /// The message's bytes for a tensor, its data in `raw_data`.
   package static func encoded(_ tensor: Tensor, name: String) -> [UInt8] {
-    var out: [UInt8] = []
-    func varint(_ value: UInt64) {
-      var rest = value
-      while rest >= 0x80 {
-        out.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-        rest >>= 7
-      }
-      out.append(UInt8(rest))
-    }
-    for size in tensor.shape {
-      varint(1 << 3)
-      varint(UInt64(size))
-    }
-    varint(2 << 3)
-    varint(UInt64(tensor.elementType.onnxDataType))
-    varint(8 << 3 | 2)
-    varint(UInt64(name.utf8.count))
-    out += Array(name.utf8)
-    varint(9 << 3 | 2)
-    varint(UInt64(tensor.byteCount))
-    tensor.withUnsafeBytes { out += Array($0) }
-    return out
+    var out = WireWriter()
+    for size in tensor.shape { out.integer(1, Int64(size)) }
+    out.integer(2, Int64(tensor.elementType.onnxDataType))
+    out.text(8, name)
+    tensor.withUnsafeBytes { out.data(9, $0) }
+    return out.bytes
   }
 }
 
