@@ -54,6 +54,8 @@ enum Operators {
       fusedActivations,
       skipNormalization,
       quantizedElementwise,
+      microsoftAttention,
+      packedWeights,
       controlFlow,
       resizing,
     ]

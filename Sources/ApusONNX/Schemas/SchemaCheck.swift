@@ -13,6 +13,8 @@ extension ModelImport {
     guard let schema = Schemas.schema(node.op, opset: version) else {
       // What is older than the text of the schemas is not known well enough to refuse it.
       guard let first = Schemas.firstOpset(of: node.op) else {
+        // Some that are not ONNX's stand in its domain all the same.
+        if Operators.rule(node.domain, node.op) != nil { return }
         throw refusal("onnx.operator", "ONNX has no operator \(quoted(node.op))")
       }
       guard version < 7, first <= 7 else {
