@@ -13,7 +13,8 @@ enum ProtoFolder {
   /// default, or the next one's of all where there are more files than those.
   ///
   /// Throws `input.extra`, and what the reader of the files throws.
-  static func inputs(_ folder: String, for inputs: [ONNXFile.Signature]) throws -> [String: ONNXValue] {
+  static func inputs(_ folder: String, for model: ONNXFile) throws -> [String: ONNXValue] {
+    let inputs = model.inputs
     var paths: [String] = []
     while FileManager.default.fileExists(atPath: path(folder, "input", paths.count)) {
       paths.append(path(folder, "input", paths.count))
@@ -22,20 +23,25 @@ enum ProtoFolder {
     let numbered = paths.count > required.count ? inputs : required
     var named: [String: ONNXValue] = [:]
     for (index, path) in paths.enumerated() {
-      let file = try FileBytes(path: path)
       guard index < numbered.count else {
         throw DiagnosticError(id: "input.extra", "the model has \(inputs.count) inputs, and here is another", at: .file(path))
       }
-      let next = numbered[index]
-      var (name, value) = try next.kind.read(file)
-      if name != next.name, let other = inputs.first(where: { $0.name == name }) {
-        value = try other.kind.read(file).value
-      } else {
-        name = next.name
+      do {
+        let (name, value) = try read(try FileBytes(path: path), as: numbered[index], of: inputs)
+        named[name] = value
+      } catch {
+        throw error.forInput(numbered[index].name, of: model)
       }
-      named[name] = value
     }
     return named
+  }
+
+  private static func read(
+    _ file: FileBytes, as next: ONNXFile.Signature, of inputs: [ONNXFile.Signature]
+  ) throws(DiagnosticError) -> (name: String, value: ONNXValue) {
+    let (name, value) = try next.kind.read(file)
+    guard name != next.name, let other = inputs.first(where: { $0.name == name }) else { return (next.name, value) }
+    return (name, try other.kind.read(file).value)
   }
 
   /// Throws `file.unwritable`.
@@ -57,4 +63,17 @@ enum ProtoFolder {
   }
 
   private static func path(_ folder: String, _ role: String, _ index: Int) -> String { "\(folder)/\(role)_\(index).pb" }
+}
+
+extension DiagnosticError {
+  /// Says which input of which model could not be read; where and why stay in the text.
+  fileprivate func forInput(_ name: String, of model: ONNXFile) -> DiagnosticError {
+    DiagnosticError(diagnostics.map { found in
+      var shown = found
+      shown.place = .node(file: model.path, description: "input \(quoted(name))")
+      if case .file(let path) = found.place { shown.message = "\(path): \(found.message)" }
+      if case .node(let path, _) = found.place { shown.message = "\(path): \(found.message)" }
+      return shown
+    })
+  }
 }

@@ -46,7 +46,11 @@ public final class ImportedModel: Sendable {
   /// `Model.run` throws.
   public func run(values inputs: [String: ONNXValue]) throws -> [(name: String, value: ONNXValue)] {
     let variant = try variant(for: inputs)
-    return structured(try variant.model.run(variant.arguments(inputs)), variant)
+    do {
+      return structured(try variant.model.run(variant.arguments(inputs)), variant)
+    } catch let error as DiagnosticError {
+      throw error.placed(in: file.path)
+    }
   }
 
   /// Runs a model whose inputs and outputs are tensors. The parts of an output that is a sequence come one by one.
@@ -139,7 +143,7 @@ public final class ImportedModel: Sendable {
         }
         continue
       }
-      if let problem = input.kind.mismatch(value, input.name) { problems.append(problem) }
+      if let problem = input.kind.mismatch(value, input.name) { problems.append(problem.placed(in: file.path)) }
     }
     for name in given.keys.sorted() where !inputs.contains(where: { $0.name == name }) {
       let names = inputs.prefix(20).map { "'\($0.name)'" }.joined(separator: ", ")
@@ -207,4 +211,17 @@ extension ONNXValue {
     case .absent: "absent"
     }
   }
+}
+
+extension Diagnostic {
+  /// What is said of a run without a place is said of the model's file.
+  fileprivate func placed(in path: String) -> Diagnostic {
+    var shown = self
+    if place == .none { shown.place = .file(path) }
+    return shown
+  }
+}
+
+extension DiagnosticError {
+  fileprivate func placed(in path: String) -> DiagnosticError { DiagnosticError(diagnostics.map { $0.placed(in: path) }) }
 }

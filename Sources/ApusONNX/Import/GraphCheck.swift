@@ -70,5 +70,30 @@ extension ModelImport {
       at: emitter.place)
   }
 
+  /// Nodes that a call of a function stands for once all calls within are written out. Too many, and calls of itself, are
+  /// a number beyond any limit.
+  func nodeCount(of name: FunctionName) -> Int {
+    if let known = expandedCounts[name] { return known }
+    let tooMany = 1 << 40
+    guard let function = functions[name] else { return 0 }
+    expandedCounts[name] = tooMany
+    let count = nodeCount(of: function.nodes, tooMany)
+    expandedCounts[name] = count
+    return count
+  }
+
+  private func nodeCount(of nodes: [NodeProto], _ tooMany: Int) -> Int {
+    var count = nodes.count
+    for node in nodes {
+      count += nodeCount(of: FunctionName(domain: node.domain, name: node.op, overload: node.overload))
+      for attribute in node.attributes {
+        if let graph = attribute.graph { count += nodeCount(of: graph.nodes, tooMany) }
+        for graph in attribute.graphs { count += nodeCount(of: graph.nodes, tooMany) }
+      }
+      count = min(count, tooMany)
+    }
+    return count
+  }
+
   func place(ofTensor name: String) -> Place { .node(file: path, description: "tensor \(quoted(name))") }
 }

@@ -22,6 +22,10 @@ final class ModelImport {
   var calls: [FunctionName] = []
   /// Nodes of functions that may still be translated: a few functions that call each other can stand for any number.
   var inlinedNodesLeft = 200_000
+  /// By function: nodes that a call stands for.
+  var expandedCounts: [FunctionName: Int] = [:]
+  /// Sizes that the model has names for, where they are settled.
+  private var settledSizes: [String: Int] = [:]
   /// What the model's graph says of its values.
   private(set) var stated: [String: TypeProto] = [:]
   let externalData: ExternalData

@@ -34,7 +34,10 @@ extension ModelImport {
         continue
       }
       guard let found = find(name) else {
-        throw DiagnosticError(id: "onnx.name", "tensor \(quoted(name)): nothing before this node computes it", at: emitter.place)
+        throw DiagnosticError(
+          id: "onnx.name",
+          "tensor \(quoted(name)): nothing before this node computes it: it is missing, or the nodes are out of order or in a cycle",
+          at: emitter.place)
       }
       guard !found.isPoison else { throw EmissionError.silent }
       inputs.append(found)
@@ -142,10 +145,11 @@ extension ModelImport {
     guard scopes.count < Self.maximumCalls else {
       throw DiagnosticError(id: "onnx.recursion", "functions call each other more than \(Self.maximumCalls) deep", at: emitter.place)
     }
-    inlinedNodesLeft -= function.nodes.count
+    inlinedNodesLeft -= nodeCount(of: name)
     guard inlinedNodesLeft >= 0 else {
       throw DiagnosticError(id: "limit.nodes", "the functions' bodies have too many nodes in all", at: emitter.place)
     }
+    inlinedNodesLeft += nodeCount(of: name) - function.nodes.count
     guard node.outputs.count <= function.outputs.count else {
       throw DiagnosticError(
         id: "onnx.result", "the function gives \(function.outputs.count) results, not \(node.outputs.count)", at: emitter.place)
