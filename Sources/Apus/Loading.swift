@@ -5,11 +5,14 @@ import ApusSupport
 import ApusTensor
 
 extension Model {
-  /// Reads a `.apus` or `.ir` file and compiles it. Weights are read from its folder.
+  /// Reads a `.apus`, `.ir` or `.onnx` file and compiles it. Weights are read from its folder.
+  ///
+  /// A model from an ONNX file whose code depends on the sizes or the values of its inputs is compiled when it runs, once
+  /// for all inputs that agree in what matters.
   ///
   /// Throws `DiagnosticError` with everything that is wrong with the file.
   public init(contentsOf path: String, options: ModelOptions = ModelOptions()) throws {
-    try self.init(compiling: ModelFile.load(path: path), options)
+    try self.init(path: path, options.compilerOptions())
   }
 
   /// Compiles a text in the graph language. It reads no files: weights come as inputs, inline or seeded.

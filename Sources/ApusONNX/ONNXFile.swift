@@ -11,6 +11,10 @@ public struct ONNXFile: Sendable {
     /// Whether the model has a value for it, so that it need not be given.
     public let hasDefault: Bool
 
+    public init(name: String, kind: Kind, hasDefault: Bool) {
+      (self.name, self.kind, self.hasDefault) = (name, kind, hasDefault)
+    }
+
     /// nil for what is no tensor, and for types that Apus has no tensors of.
     public var elementType: ElementType? {
       if case .tensor(let type) = kind { type?.element } else { nil }

@@ -1,5 +1,6 @@
 import Apus
 import ApusCompiler
+import ApusONNX
 import ApusSupport
 import ArgumentParser
 import Foundation
@@ -9,7 +10,10 @@ struct OutputOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Write an output: NAME=y.npy.", valueName: "name=path"))
   var output: [NamedText] = []
 
-  @Option(help: ArgumentHelp("Write all outputs: a .npz or .safetensors, or a folder for NAME.npy.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "Write all outputs: a .npz or .safetensors, or a folder for NAME.npy, or output_<i>.pb where inputs come so.",
+      valueName: "path"))
   var outputs: String?
 
   @Option(help: ArgumentHelp("Compare an output: NAME=ref.npy or NAME=ref.npz:ARRAY.", valueName: "name=path"))
@@ -26,21 +30,30 @@ struct OutputOptions: ParsableArguments {
   }
 
   /// Refuses names that no output has, before anything runs. Throws `output.unknown`.
-  func check(_ model: Model) throws(DiagnosticError) {
-    let names = model.outputs.map(\.name)
+  func check(_ model: Model) throws(DiagnosticError) { try check(model.outputs.map(\.name), of: model.name) }
+
+  func check(_ names: [String], of model: String) throws(DiagnosticError) {
     let unknown = (output + expect).map(\.name).filter { !names.contains($0) }
     guard unknown.isEmpty else {
       throw DiagnosticError(
         unknown.map {
           Diagnostic(
-            id: "output.unknown", "'\(model.name)' has no output '\($0)'",
+            id: "output.unknown", "'\(model)' has no output '\($0)'",
             hint: "its outputs are \(names.map { "'\($0)'" }.joined(separator: ", "))")
         })
     }
   }
 
+  /// Outputs as ONNX's messages hold them.
+  struct Messages {
+    var values: [(name: String, value: ONNXValue)]
+    var signatures: [ONNXFile.Signature]
+  }
+
+  /// Writes the outputs, to a folder as messages if there are any.
+  ///
   /// Throws `output.name` for an output that a folder cannot hold, and what the writers of the files throw.
-  func write(_ results: [(name: String, tensor: Tensor)]) throws {
+  func write(_ results: [(name: String, tensor: Tensor)], messages: Messages? = nil) throws {
     for entry in output {
       guard let result = results.first(where: { $0.name == entry.name }) else { continue }
       try TensorFile.write([result], path: entry.text)
@@ -48,6 +61,7 @@ struct OutputOptions: ParsableArguments {
     guard let outputs else { return }
     let isFile = outputs.hasSuffix(".npz") || outputs.hasSuffix(".safetensors") || outputs.hasSuffix(".npy")
     if isFile { return try TensorFile.write(results, path: outputs) }
+    if let messages { return try ProtoFolder.write(messages.values, as: messages.signatures, to: outputs) }
     let unfit = results.map(\.name).filter { !TensorFolder.canHold($0) }
     guard unfit.isEmpty else {
       throw DiagnosticError(

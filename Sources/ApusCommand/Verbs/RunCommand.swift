@@ -1,5 +1,6 @@
 import Apus
 import ApusCompiler
+import ApusONNX
 import ApusSupport
 import ArgumentParser
 
@@ -24,11 +25,13 @@ struct RunCommand: ParsableCommand {
 
   /// What a run gave, before any of it is printed.
   struct Outcome {
-    var model: Model
+    var function: String
     var results: [(name: String, tensor: Tensor)]
     var mismatches: [Diagnostic]
     var times: PhaseTimes
     var threads: Int
+    /// How often an imported model was compiled.
+    var variants: Int?
   }
 
   func run() throws {
@@ -37,7 +40,10 @@ struct RunCommand: ParsableCommand {
       printJSON(members(of: outcome))
     } else {
       for line in Self.lines(of: outcome) { Output.print(line) }
-      if timing { for line in outcome.times.lines { Console.note(line) } }
+      if timing {
+        for line in outcome.times.lines { Console.note(line) }
+        if let variants = outcome.variants { Console.note("variants: \(variants)") }
+      }
     }
     for mismatch in outcome.mismatches { Console.show(mismatch) }
     if !outcome.mismatches.isEmpty { throw CommandFailure(status: .failed) }
@@ -48,8 +54,16 @@ struct RunCommand: ParsableCommand {
   /// Throws everything that keeps the model from running; what merely differs from `--expect` is in the outcome.
   func outcome() throws -> Outcome {
     var times = PhaseTimes()
-    var progress = Progress(steps: 4, isQuiet: json)
     let options = try times.measure("machine") { try execution.compilerOptions(function: model.function) }
+    return switch try ModelFile(path: model.model) {
+    case .apus, .ir: try outcome(options, times)
+    case .onnx: try importedOutcome(options, times)
+    }
+  }
+
+  private func outcome(_ options: CompilerOptions, _ before: PhaseTimes) throws -> Outcome {
+    var times = before
+    var progress = Progress(steps: 4, isQuiet: json)
     let module = try progress.step("read") { try times.measure("read") { try ModelFile.load(path: model.model) } }
     let runnable = try progress.step(interpret ? "prepare" : "compile") {
       try times.measure("compile") {
@@ -65,8 +79,36 @@ struct RunCommand: ParsableCommand {
     let named = zip(runnable.outputs.map(\.name), results).map { (name: $0, tensor: $1) }
     try outputs.write(named)
     return Outcome(
-      model: runnable, results: named, mismatches: try outputs.mismatches(named, byteLimit: options.memoryBytes),
-      times: times, threads: interpret ? 1 : options.threadCount)
+      function: runnable.name, results: named,
+      mismatches: try outputs.mismatches(named, byteLimit: options.memoryBytes), times: times,
+      threads: interpret ? 1 : options.threadCount)
+  }
+
+  /// An imported model is compiled for its inputs, which are read first.
+  private func importedOutcome(_ options: CompilerOptions, _ before: PhaseTimes) throws -> Outcome {
+    var times = before
+    var progress = Progress(steps: 4, isQuiet: json)
+    let imported = try progress.step("read") {
+      try times.measure("read") { ImportedModel(try ONNXFile(path: model.model), options, isInterpreted: interpret) }
+    }
+    let given = try progress.step("inputs") {
+      try times.measure("inputs") {
+        try inputs.values(for: imported.inputs, of: model.model, byteLimit: options.memoryBytes)
+      }
+    }
+    let variant = try progress.step(interpret ? "prepare" : "compile") {
+      try times.measure("compile") { try imported.variant(for: given.named) }
+    }
+    if let compiled = variant.model.compiled { times.add(compiled) }
+    try outputs.check(variant.model)
+    let values = try progress.step("run") { try times.measure("run") { try imported.run(values: given.named) } }
+    let named = values.flatMap { value in value.value.named(value.name).map { (name: $0.name, tensor: $0.leaf) } }
+    let isMessages = given.areMessages || given.named.isEmpty
+    try outputs.write(named, messages: isMessages ? .init(values: values, signatures: imported.outputs) : nil)
+    return Outcome(
+      function: variant.model.name, results: named,
+      mismatches: try outputs.mismatches(named, byteLimit: options.memoryBytes), times: times,
+      threads: interpret ? 1 : options.threadCount, variants: imported.variantCount)
   }
 
   /// For people: each output with its type.
@@ -80,9 +122,10 @@ struct RunCommand: ParsableCommand {
         ("shape", .list(result.tensor.shape.map { .int($0) })), ("values", TensorText.json(result.tensor)),
       ])
     }
-    var members: [(String, JSONValue)] = [("model", .string(model.model)), ("function", .string(outcome.model.name))]
+    var members: [(String, JSONValue)] = [("model", .string(model.model)), ("function", .string(outcome.function))]
     members.append(("interpreted", .bool(interpret)))
     members.append(("threads", .int(outcome.threads)))
+    if let variants = outcome.variants { members.append(("variants", .int(variants))) }
     members += times
     if timing { members.append(("timing", outcome.times.json)) }
     if !outputs.expect.isEmpty { members.append(("matches", .bool(outcome.mismatches.isEmpty))) }

@@ -70,17 +70,24 @@ public final class ImportedModel: Sendable {
     return try variant(Given(inputs, self.inputs))
   }
 
-  /// Compiles the variant that all inputs share; false where there is none, because shapes or values must be known.
+  /// Compiles the variant that all inputs share; nil where there is none, because shapes or values must be known.
   ///
   /// Throws what stands in the way whatever the inputs are.
   @discardableResult
   public func prepare() throws -> Variant? {
-    var problems: [Diagnostic]
+    let takesSequences = inputs.contains { if case .sequence = $0.kind { $0.isRequired } else { false } }
+    if takesSequences { return nil }
+    let key = VariantKey(Given([:], inputs), Need())
+    let problems: [Diagnostic]
     do {
-      guard case .module(let module, let outputs) = try file.imported(.folding) else { return nil }
-      return try state.withLock { $0.slot(for: VariantKey()) }.variant(from: state) {
-        Variant(model: try compiled(module), outputs: outputs)
+      return try state.withLock { $0.slot(for: key) }.variant(from: state) {
+        guard case .module(let module, let outputs) = try file.imported(key.importOptions) else {
+          throw MoreNeeded(need: Need())
+        }
+        return Variant(model: try compiled(module), outputs: outputs)
       }
+    } catch is MoreNeeded {
+      return nil
     } catch let error as DiagnosticError {
       problems = error.diagnostics
     }

@@ -1,17 +1,22 @@
 import ApusIR
 import ApusInterpreter
+import ApusONNX
 import ApusRuntime
 import ApusSupport
 import ApusTensor
 
 /// A function that is ready to run, compiled or interpreted. Any number of tasks may call one at once.
+///
+/// One from an ONNX file is compiled for the inputs of a run where it must be: see ``ImportedModel``.
 public struct Model: Sendable {
   private enum Engine: Sendable {
     case compiled(CompiledModel)
     case interpreted(Interpreter, Function)
+    case imported(ImportedModel)
   }
 
   public let name: String
+  /// What must be given. An imported model's inputs that have defaults are not among them, and may be given by name.
   public let inputs: [TensorSignature]
   public let outputs: [TensorSignature]
   /// Bytes that one run may use for outputs and intermediate values.
@@ -40,11 +45,37 @@ public struct Model: Sendable {
     engine = .interpreted(Interpreter(module, limits: Limits(memory: options.memoryBytes)), function)
   }
 
-  /// How it was compiled; `nil` for an interpreted one.
+  /// A model from an ONNX file, compiled now if it is the same for all inputs, and on its runs otherwise.
+  ///
+  /// Throws what stands in the way whatever the inputs are, and `onnx.value` (unsupported) for inputs and outputs that are
+  /// no tensors.
+  public init(_ imported: ImportedModel) throws {
+    let variant = try imported.prepare()
+    let signatures = try (imported.inputs.filter(\.isRequired) + imported.outputs).map { signature in
+      try signature.tensorSignature(of: imported.file.path)
+    }
+    name = variant?.model.name ?? "main"
+    inputs = variant?.model.inputs ?? signatures.prefix(imported.inputs.count(where: \.isRequired)).compactMap(\.self)
+    outputs = variant?.model.outputs ?? signatures.suffix(imported.outputs.count).compactMap(\.self)
+    memoryLimit = imported.options.memoryBytes
+    engine = .imported(imported)
+  }
+
+  /// How it was compiled; `nil` for an interpreted one, and for one that is compiled for the inputs of a run.
   public var compiled: CompiledModel? {
     switch engine {
     case .compiled(let compiled): compiled
-    case .interpreted: nil
+    case .interpreted, .imported: nil
+    }
+  }
+
+  /// The model that runs on these inputs: this one, or what an imported model is compiled to for them.
+  ///
+  /// Throws `input.missing`, `input.unknown` and `input.type`, and what stands in the way of compiling it.
+  public func specialized(for inputs: [String: Tensor]) throws -> Model {
+    switch engine {
+    case .compiled, .interpreted: self
+    case .imported(let imported): try imported.variant(for: inputs.mapValues { .tensor($0) }).model
     }
   }
 
@@ -58,6 +89,7 @@ public struct Model: Sendable {
       try checkMemory(inputs, compiled.executable)
       return try compiled.executable.run(inputs)
     case .interpreted(let interpreter, _): return try interpreter.run(inputs)
+    case .imported: return try specialized(for: named(inputs)).run(inputs)
     }
   }
 
@@ -72,6 +104,7 @@ public struct Model: Sendable {
       try checkMemory(inputs, compiled.executable)
       try compiled.executable.run(inputs, into: &results)
     case .interpreted(let interpreter, _): results = try interpreter.run(inputs)
+    case .imported: try specialized(for: named(inputs)).run(inputs, into: &results)
     }
   }
 
@@ -79,6 +112,9 @@ public struct Model: Sendable {
   ///
   /// Throws as ``run(_:)-([Tensor])`` does, and `input.missing` and `input.unknown`.
   public func run(named inputs: [String: Tensor]) throws -> [String: Tensor] {
+    if case .imported(let imported) = engine {
+      return Dictionary(try imported.run(inputs).map { ($0.name, $0.tensor) }) { first, _ in first }
+    }
     let results = try run(positional(inputs))
     return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
   }
@@ -90,11 +126,16 @@ public struct Model: Sendable {
       try checkMemory(inputs, compiled.executable)
       return try await compiled.executable.run(inputs)
     case .interpreted(let interpreter, _): return try await interpret(interpreter, inputs)
+    case .imported: return try await specializedAway(for: named(inputs)).run(inputs)
     }
   }
 
   /// Runs on inputs by name, as the other asynchronous `run` does.
   public func run(named inputs: [String: Tensor]) async throws -> [String: Tensor] {
+    if case .imported = engine {
+      let model = try await specializedAway(for: inputs)
+      return try await model.run(named: inputs.filter { name, _ in model.inputs.contains { $0.name == name } })
+    }
     let results = try await run(positional(inputs))
     return Dictionary(zip(outputs.map(\.name), results)) { first, _ in first }
   }
@@ -108,6 +149,20 @@ public struct Model: Sendable {
 }
 
 extension Model {
+  /// Compiles, if need be, away from the caller's actor.
+  @concurrent private func specializedAway(for inputs: [String: Tensor]) async throws -> Model {
+    try specialized(for: inputs)
+  }
+
+  /// Inputs by position as inputs by name. Throws `input.count`.
+  private func named(_ inputs: [Tensor]) throws(DiagnosticError) -> [String: Tensor] {
+    guard inputs.count == self.inputs.count else {
+      throw DiagnosticError(
+        id: "input.count", "'\(name)' takes \(self.inputs.count) inputs, but \(inputs.count) are given")
+    }
+    return Dictionary(zip(self.inputs.map(\.name), inputs)) { first, _ in first }
+  }
+
   @concurrent private func interpret(_ interpreter: Interpreter, _ inputs: [Tensor]) async throws -> [Tensor] {
     try interpreter.run(inputs)
   }
@@ -129,5 +184,24 @@ extension Model {
       throw DiagnosticError(
         id: "limit.memory", "a run on these inputs takes \(total) bytes: the limit is \(memoryLimit)")
     }
+  }
+}
+
+extension ONNXFile.Signature {
+  /// Nil where the file leaves the type open. Throws `onnx.value` for what is no tensor.
+  fileprivate func tensorSignature(of file: String) throws(DiagnosticError) -> TensorSignature? {
+    guard case .tensor(let type) = kind else {
+      throw DiagnosticError(
+        .unsupported, id: "onnx.value", "tensor '\(name)': what is no tensor cannot be passed to a Model", at: .file(file),
+        hint: "ImportedModel runs models with sequences and optionals")
+    }
+    guard let type else { return nil }
+    let dimensions = type.sizes?.map { size -> TensorSignature.Dimension in
+      switch size {
+      case .fixed(let extent): .fixed(extent)
+      case .open(let name): .symbolic(name)
+      }
+    }
+    return TensorSignature(name, type.element, dimensions ?? [.symbolic("...")])
   }
 }

@@ -65,6 +65,24 @@ public enum ModelFile: String, Sendable, CaseIterable {
   }
 }
 
+extension Model {
+  /// Reads a model from a file and makes it ready to run.
+  ///
+  /// Throws what ``ModelFile/load(path:)``, the compiler and ``init(_:)-(ImportedModel)`` throw.
+  public init(path: String, _ options: CompilerOptions, isInterpreted: Bool = false) throws {
+    switch try ModelFile(path: path) {
+    case .onnx: try self.init(ImportedModel(ONNXFile(path: path), options, isInterpreted: isInterpreted))
+    case .apus, .ir:
+      let module = try ModelFile.load(path: path)
+      if isInterpreted {
+        try self.init(interpreting: module, options)
+      } else {
+        self.init(try Compiler(options).compile(module))
+      }
+    }
+  }
+}
+
 extension Module {
   /// Throws everything that the verifier finds wrong.
   func throwIfInvalid() throws(DiagnosticError) {
