@@ -53,7 +53,7 @@ struct InputOptions: ParsableArguments {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       if ProtoFolder.exists(path) {
-        return Values(named: try ProtoFolder.inputs(path, for: signatures), areMessages: true)
+        return Values(named: try ProtoFolder.inputs(path, for: signatures, of: model), areMessages: true)
       }
       var named: [String: ONNXValue] = [:]
       for signature in signatures where TensorFolder.canHold(signature.name) {

@@ -12,9 +12,11 @@ enum ProtoFolder {
   /// The inputs that the folder has files for, by name. A file without a name of an input is the next one's without a
   /// default, or the next one's of all where there are more files than those.
   ///
+  /// - Parameter model: the model's name in what is wrong.
   /// Throws `input.extra`, and what the reader of the files throws.
-  static func inputs(_ folder: String, for model: ONNXFile) throws -> [String: ONNXValue] {
-    let inputs = model.inputs
+  static func inputs(
+    _ folder: String, for inputs: [ONNXFile.Signature], of model: String
+  ) throws -> [String: ONNXValue] {
     var paths: [String] = []
     while FileManager.default.fileExists(atPath: path(folder, "input", paths.count)) {
       paths.append(path(folder, "input", paths.count))
@@ -67,10 +69,10 @@ enum ProtoFolder {
 
 extension DiagnosticError {
   /// Says which input of which model could not be read; where and why stay in the text.
-  fileprivate func forInput(_ name: String, of model: ONNXFile) -> DiagnosticError {
+  fileprivate func forInput(_ name: String, of model: String) -> DiagnosticError {
     DiagnosticError(diagnostics.map { found in
       var shown = found
-      shown.place = .node(file: model.path, description: "input \(quoted(name))")
+      shown.place = .node(file: model, description: "input \(quoted(name))")
       if case .file(let path) = found.place { shown.message = "\(path): \(found.message)" }
       if case .node(let path, _) = found.place { shown.message = "\(path): \(found.message)" }
       return shown

@@ -34,7 +34,7 @@ struct ServeCommand: ParsableCommand {
         throw DiagnosticError(id: "serve.request", "a request is run, MODEL, INPUTS and OUTPUTS, with tabs between")
       }
       let model = ImportedModel(try ONNXFile(path: fields[1]), options, isInterpreted: interpret)
-      let results = try model.run(values: try ProtoFolder.inputs(fields[2], for: model.file))
+      let results = try model.run(values: try ProtoFolder.inputs(fields[2], for: model.inputs, of: fields[1]))
       try ProtoFolder.write(results, as: model.outputs, to: fields[3])
       return "ok"
     } catch let error as DiagnosticError {
