@@ -73,8 +73,8 @@ extension ModelImport {
         try zip(first, second).map { try agree($0, $1, op, &yields, &types, knownSymbols: knownSymbols) })
     case (.sequence, _), (_, .sequence), (.absent, _), (_, .absent):
       throw DiagnosticError(.unsupported, id: "onnx.branches", "the branches give sequences or optionals that differ", at: emitter.place)
-    case (.sizes(let first, let rank, let element), .sizes(let second, let otherRank, let other))
-    where first == second && rank == otherRank && element == other && first.allSatisfy({ isReachable($0, knownSymbols) }):
+    case (.sizes(let first, let shape, let element), .sizes(let second, let otherShape, let other))
+    where first == second && shape == otherShape && element == other && first.allSatisfy({ isReachable($0, knownSymbols) }):
       return .fixed(a)
     case (.value, _), (.constant, _), (.sizes, _), (.poison, _): break
     }

@@ -7,8 +7,8 @@ indirect enum Imported {
   case value(ValueID)
   /// Known now: an initializer, a constant, or what was computed from such.
   case constant(ImportedConstant)
-  /// Integers that sizes define: a scalar or a vector.
-  case sizes([Dim], rank: Int, ElementType)
+  /// Integers that sizes define, in row-major order; the element type may be one of floats.
+  case sizes([Dim], shape: [Int], ElementType)
   case sequence([Imported])
   /// An operand or result that is left out, and the empty optional.
   case absent
@@ -18,7 +18,7 @@ indirect enum Imported {
   static func constant(_ tensor: Tensor) -> Imported { .constant(ImportedConstant(tensor)) }
 
   /// A vector of sizes.
-  static func shape(_ dims: [Dim]) -> Imported { .sizes(dims, rank: 1, .s64) }
+  static func shape(_ dims: [Dim]) -> Imported { .sizes(dims, shape: [dims.count], .s64) }
 
   var isAbsent: Bool {
     if case .absent = self { true } else { false }

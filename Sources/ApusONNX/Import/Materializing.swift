@@ -17,10 +17,11 @@ extension ModelImport {
       constant.value = value
       constants[value] = constant.tensor
       return value
-    case .sizes(let dims, let rank, let element):
+    case .sizes(let dims, let shape, let element):
       if let tensor = constant(of: imported) { return try value(of: .constant(tensor)) }
-      let meaning: Meaning = rank == 0 ? .size(dims[0]) : .sizes(dims)
-      return try emitter.value(of: meaning, as: element, at: emitter.place)
+      let meaning: Meaning = shape.isEmpty ? .size(dims[0]) : .sizes(dims)
+      let value = try emitter.value(of: meaning, as: element, at: emitter.place)
+      return emitter.reshape(value, to: shape.map { .constant($0) })
     case .sequence: throw DiagnosticError(.unsupported, id: "onnx.sequence", "a sequence stands where a tensor is needed")
     case .absent: throw DiagnosticError(id: "onnx.operand", "an operand that the operator needs is left out")
     case .poison: throw EmissionError.silent
@@ -32,10 +33,10 @@ extension ModelImport {
     switch imported {
     case .constant(let constant): return constant.tensor
     case .value(let value): return constants[value]
-    case .sizes(let dims, let rank, let element):
+    case .sizes(let dims, let shape, let element):
       let sizes = dims.compactMap(\.constantValue)
       guard sizes.count == dims.count else { return nil }
-      let tensor = Tensor(sizes.map { Int64($0) }, shape: rank == 0 ? [] : [sizes.count])
+      let tensor = Tensor(sizes.map { Int64($0) }, shape: shape)
       return element == .s64 ? tensor : tensor.mapped(to: element)
     case .sequence, .absent, .poison: return nil
     }
@@ -53,7 +54,7 @@ extension ModelImport {
     case .value(let value): emitter.type(of: value)
     case .constant(let constant):
       TensorType(constant.tensor.elementType, constant.tensor.shape.map { .constant($0) })
-    case .sizes(let dims, let rank, let element): TensorType(element, rank == 0 ? [] : [.constant(dims.count)])
+    case .sizes(_, let shape, let element): TensorType(element, shape.map { .constant($0) })
     case .sequence, .absent, .poison: nil
     }
   }

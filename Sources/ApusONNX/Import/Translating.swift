@@ -59,7 +59,10 @@ extension ModelImport {
         .unsupported, id: "onnx.operator", "the operator '\(node.op)' is not supported", at: emitter.place)
     }
     let translation = NodeTranslation(node: node, version: version, context: self, inputs: inputs)
-    if rule.folds, let folded = try folded(rule, translation) { return folded }
+    if rule.folds {
+      if let folded = try folded(rule, translation) { return folded }
+      if let sizes = try symbolic(rule, translation) { return sizes }
+    }
     return try rule.translate(translation)
   }
 
@@ -85,7 +88,7 @@ extension ModelImport {
   private static let foldedElements = 1 << 16
 
   /// The outputs of a node whose operands are all known, computed now; nil where that is not to be.
-  private func folded(_ rule: OperatorRule, _ translation: NodeTranslation) throws -> [Imported]? {
+  func folded(_ rule: OperatorRule, _ translation: NodeTranslation) throws -> [Imported]? {
     guard let evaluate = options.evaluate, !translation.inputs.isEmpty else { return nil }
     let limit = options.values.isEmpty ? Self.foldedElements : Self.foldedElements << 8
     var tensors: [Tensor?] = []

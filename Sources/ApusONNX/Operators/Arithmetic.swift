@@ -2,22 +2,13 @@ import ApusIR
 import ApusTensor
 
 extension Operators {
-  /// Arithmetic element by element, on numbers and on sizes.
+  /// Arithmetic element by element.
   static var arithmetic: [OperatorRule] {
     [
-      binary("Add", .add) { try $0.sum($1, $2) },
-      binary("Sub", .sub) { try $0.difference($1, $2) },
-      binary("Mul", .mul) { try $0.product($1, $2) },
-      binary("Div", .div) { n, a, b in n.dividesDown(a, b) ? try n.quotient(a, b) : nil },
-      OperatorRule("Mod") { n in
-        let sizes = try n.combinedSizes { a, b in n.dividesDown(a, b) ? try n.remainder(a, b) : nil }
-        if let sizes { return [sizes] }
-        return [.value(try modulus(n))]
-      },
+      binary("Add", .add), binary("Sub", .sub), binary("Mul", .mul), binary("Div", .div),
+      OperatorRule("Mod", value: modulus),
       OperatorRule("Pow", value: power),
-      fold("Max", .max) { try $0.larger($1, $2) },
-      fold("Min", .min) { try $0.smaller($1, $2) },
-      fold("Sum", .add) { try $0.sum($1, $2) },
+      fold("Max", .max), fold("Min", .min), fold("Sum", .add),
       OperatorRule("Mean", value: mean),
       unary("Abs", .abs), unary("Neg", .neg), unary("Sign", .sign), unary("Ceil", .ceil), unary("Floor", .floor),
       unary("Round", .round), unary("Reciprocal", .reciprocal),
@@ -35,22 +26,9 @@ extension Operators {
     OperatorRule(name, value: { try $0.call(code, $0.value(0), $0.value(1)) })
   }
 
-  /// An op that `onSizes` computes where its operands are sizes and it can.
-  private static func binary(
-    _ name: String, _ code: OpCode, onSizes: @escaping (NodeTranslation, Dim, Dim) throws -> Dim?
-  ) -> OperatorRule {
-    OperatorRule(name) { n in
-      if let sizes = try n.combinedSizes({ try onSizes(n, $0, $1) }) { return [sizes] }
-      return [.value(try n.call(code, n.value(0), n.value(1)))]
-    }
-  }
-
   /// An op of any number of operands, taken from the left.
-  private static func fold(
-    _ name: String, _ code: OpCode, onSizes: @escaping (NodeTranslation, Dim, Dim) throws -> Dim
-  ) -> OperatorRule {
+  private static func fold(_ name: String, _ code: OpCode) -> OperatorRule {
     OperatorRule(name) { n in
-      if let sizes = try n.combinedSizes({ try onSizes(n, $0, $1) }) { return [sizes] }
       guard n.inputCount != 1 else { return [n.input(0)] }
       var result = try n.value(0)
       for index in 1..<n.inputCount { result = try n.call(code, result, n.value(index)) }

@@ -5,22 +5,14 @@ extension Operators {
   /// Conversions between element types.
   static var casts: [OperatorRule] {
     [
-      OperatorRule("Cast") { n in try cast(n, to: n.elementType("to")) },
-      OperatorRule("CastLike") { n in try cast(n, to: n.inputType(1).element) },
+      OperatorRule("Cast", value: { n in n.convert(try n.value(0), to: try n.elementType("to")) }),
+      OperatorRule("CastLike", value: { n in n.convert(try n.value(0), to: try n.inputType(1).element) }),
       OperatorRule("BitCast") { n in
         let (x, element) = (try n.value(0), try n.elementType("to"))
         guard n.element(x) != element else { return [.value(x)] }
         return [.value(try bits(n, x, as: element))]
       },
     ]
-  }
-
-  /// Sizes stay sizes as integers that hold any of them.
-  private static func cast(_ n: NodeTranslation, to element: ElementType) throws -> [Imported] {
-    if case .sizes(let dims, let rank, _) = n.input(0), element == .s64 || element == .s32 {
-      return [.sizes(dims, rank: rank, element)]
-    }
-    return [.value(n.convert(try n.value(0), to: element))]
   }
 
   private static func bits(_ n: NodeTranslation, _ x: ValueID, as element: ElementType) throws -> ValueID {

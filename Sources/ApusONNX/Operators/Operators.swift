@@ -58,6 +58,13 @@ enum Operators {
       packedWeights,
       controlFlow,
       resizing,
+      constants,
+      shapeQueries,
+      reshaping,
+      slicing,
+      padding,
+      gathering,
+      scattering,
     ]
   }
 

@@ -36,24 +36,9 @@ extension Operators {
       let keepsDims = try n.flag("keepdims", true)
       var axes = try n.axes(given, rank: rank).sorted()
       if given.isEmpty, try !n.flag("noop_with_empty_axes") { axes = Array(0..<rank) }
-      if let size = try foldedSize(n, name, axes, keepsDims) { return [size] }
       let x = try n.value(0)
       return [.value(try compute(n, x, Fold(n: n, axes: axes, keepsDims: keepsDims)))]
     }
-  }
-
-  /// The product or sum of sizes is one.
-  private static func foldedSize(
-    _ n: NodeTranslation, _ name: String, _ axes: [Int], _ keepsDims: Bool
-  ) throws -> Imported? {
-    guard case .sizes(let dims, rank: 1, let element) = n.input(0), axes == [0] else { return nil }
-    let result: Dim
-    switch name {
-    case "ReduceProd": result = try n.product(dims)
-    case "ReduceSum": result = try dims.reduce(0) { try n.sum($0, $1) }
-    default: return nil
-    }
-    return .sizes([result], rank: keepsDims ? 1 : 0, element)
   }
 
   /// Integers are divided rounding towards zero.
