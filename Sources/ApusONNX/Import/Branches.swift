@@ -6,16 +6,31 @@ extension ModelImport {
   /// `If`: the branch that a known condition picks, else both. Where the branches give what no one type can hold, the
   /// model is specialised on the condition.
   func branches(_ condition: Imported, _ then: GraphProto, _ otherwise: GraphProto) throws -> [Imported] {
+    try checkOutputs(then, otherwise)
     if let known = constant(of: condition) {
       guard known.elementType == .bool, known.count == 1 else { throw badCondition(known.elementType) }
       return try outputs(of: known.integer(at: 0) != 0 ? then : otherwise, [])
     }
     var test = try value(of: condition)
     guard emitter.type(of: test).element == .bool else { throw badCondition(emitter.type(of: test).element) }
+    for dim in emitter.type(of: test).dims { try emitter.require(dim, equals: 1) }
     test = emitter.reshape(test, to: [])
     let trial = self.trial { try self.conditional(test, then, otherwise) }
     if let results = trial.result { return results }
     throw needsValues(of: [condition], after: trial)
+  }
+
+  /// Both branches give as much, of the same types, whichever of them runs.
+  private func checkOutputs(_ then: GraphProto, _ otherwise: GraphProto) throws(DiagnosticError) {
+    guard then.outputs.count == otherwise.outputs.count else {
+      throw DiagnosticError(
+        id: "onnx.subgraph", "one branch has \(then.outputs.count) outputs, the other \(otherwise.outputs.count)", at: emitter.place)
+    }
+    for (first, second) in zip(then.outputs, otherwise.outputs) {
+      guard case .tensor(let a, _)? = first.type, case .tensor(let b, _)? = second.type, a != b, a != 0, b != 0 else { continue }
+      throw DiagnosticError(
+        id: "onnx.type", "one branch gives \(ElementType.onnxName(a)), the other \(ElementType.onnxName(b))", at: emitter.place)
+    }
   }
 
   private func badCondition(_ element: ElementType) -> DiagnosticError {

@@ -22,6 +22,8 @@ final class ModelImport {
   var calls: [FunctionName] = []
   /// Nodes of functions that may still be translated: a few functions that call each other can stand for any number.
   var inlinedNodesLeft = 200_000
+  /// Nodes that may still be translated: graphs within graphs can be tried in several ways each.
+  var nodesLeft: Int
   /// By function: nodes that a call stands for.
   var expandedCounts: [FunctionName: Int] = [:]
   /// Sizes that the model has names for, where they are settled.
@@ -65,6 +67,7 @@ final class ModelImport {
     emitter = Emitter(function, at: .end(of: function.entry))
     emitter.checksDefinitions = false
     self.functions = functions
+    nodesLeft = (1 << 20) + model.graph.nodes.count
   }
 
   /// Throws everything that stands in the way.
@@ -75,6 +78,9 @@ final class ModelImport {
     bindInitializers(of: model.graph)
     for input in model.graph.inputs { bindInput(input) }
     translate(model.graph.nodes)
+    if nodesLeft < 0 {
+      diagnostics.error("limit.nodes", "its graphs and functions stand for too many nodes", at: .file(path))
+    }
     var results: [(name: String, leaf: ValueID)] = []
     var outputs: [Structured<Int>] = []
     emitter.place = .file(path)
@@ -231,6 +237,7 @@ final class ModelImport {
       case .name(let name):
         // Some exporters call every size that they do not know "?".
         let isName = name.unicodeScalars.contains { $0.properties.isAlphabetic }
+        if isName, let size = settled?[axis] { try settle(name, size, axis, at: place) }
         dims.append(settled.map { .constant($0[axis]) } ?? symbol(isName ? name : "\(input.name)_\(axis)", isShared: isName))
       }
     }
@@ -238,6 +245,13 @@ final class ModelImport {
   }
 
   /// The symbol of that name in the file, or a new one, under a name that texts can have.
+  /// Throws `input.shape` where another axis of this name has another size.
+  private func settle(_ name: String, _ size: Int, _ axis: Int, at place: Place) throws(DiagnosticError) {
+    guard let other = settledSizes.updateValue(size, forKey: name), other != size else { return }
+    throw DiagnosticError(
+      id: "input.shape", "axis \(axis) has the size \(size), and \(quoted(name)) is \(other) elsewhere", at: place)
+  }
+
   private func symbol(_ name: String, isShared: Bool) -> Dim {
     if isShared, let known = symbols[name] { return known }
     var text = String(name.unicodeScalars.map { scalar in

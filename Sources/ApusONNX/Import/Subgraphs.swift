@@ -20,6 +20,8 @@ extension ModelImport {
         id: "onnx.subgraph", "its graph \(quoted(graph.name)) has \(graph.inputs.count) inputs, and \(arguments.count) are given",
         at: emitter.place)
     }
+    guard nodesLeft >= 0 else { throw EmissionError.silent }
+    checkNames(of: graph)
     let place = emitter.place
     scopes.append(Scope(opsets: scopes[scopes.count - 1].opsets))
     defer {

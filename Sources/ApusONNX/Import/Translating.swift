@@ -6,7 +6,12 @@ extension ModelImport {
   /// Translates nodes in their order. One that is refused leaves its outputs poisoned, and the others go on, so that all
   /// that is wrong is found at once.
   func translate(_ nodes: [NodeProto]) {
+    nodesLeft -= nodes.count
     for node in nodes {
+      guard nodesLeft >= 0 else {
+        for name in node.outputs { bind(name, .poison) }
+        continue
+      }
       let place = place(of: node)
       emitter.place = place
       guard let outputs = attempt(at: place, { try checked(try translate(node), of: node) }) else {
