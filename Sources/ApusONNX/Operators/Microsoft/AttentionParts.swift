@@ -68,7 +68,7 @@ extension NodeTranslation {
     let products = try call(.matmul, reshape(q, [x[0], y[1], rows, x[3]]), transpose(k, [0, 1, 3, 2]))
     var scores = try reshape(products, [x[0], x[1], x[2], y[2]])
     if options.scale == 0 {
-      scores = try call(.div, scores, call(.sqrt, [.value(value(of: .sizes([x[3]], rank: 0, wide)))]))
+      scores = try call(.div, scores, call(.sqrt, [.value(value(of: .sizes([x[3]], shape: [], wide)))]))
     } else {
       scores = try call(.mul, [.value(scores), .number(options.scale)])
     }
