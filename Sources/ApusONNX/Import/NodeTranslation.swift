@@ -34,6 +34,8 @@ struct NodeTranslation {
 
   /// An imported value as one of the function.
   func value(of imported: Imported) throws -> ValueID { try context.value(of: imported) }
+  /// A size as a scalar, of s64.
+  func value(of size: Dim) throws -> ValueID { try context.emitter.value(of: .size(size), as: .s64, at: context.emitter.place) }
 
   func type(_ value: ValueID) -> TensorType { context.emitter.type(of: value) }
   func dims(_ value: ValueID) -> [Dim] { type(value).dims }

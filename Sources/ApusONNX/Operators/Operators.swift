@@ -65,6 +65,8 @@ enum Operators {
       padding,
       gathering,
       scattering,
+      gridSampling,
+      detection,
     ]
   }
 

@@ -204,8 +204,7 @@ struct Resampling {
   // MARK: Places
 
   private func number(_ dim: Dim) throws -> ValueID {
-    let value = try n.context.emitter.value(of: .size(dim), as: .s64, at: n.context.emitter.place)
-    return n.convert(value, to: .f64)
+    n.convert(try n.value(of: dim), to: .f64)
   }
 
   private func length(_ dim: Dim, minus less: Double) throws -> ValueID {
