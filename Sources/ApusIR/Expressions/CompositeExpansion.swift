@@ -34,7 +34,7 @@ public enum CompositeExpansion {
       _ = try build(code, operandTypes: operandTypes, attributes: attributes, symbols: symbols)
       return []
     } catch {
-      return error.diagnostics.map { $0.moved(to: place, from: code) }
+      return error.diagnostics.map { $0.moved(to: place, from: code.name) }
     }
   }
 
@@ -108,7 +108,7 @@ extension Function {
       results = try CompositeExpansion.expand(code, body, operands, attributes, &lowering)
     } catch {
       guard case .place(let place) = lowering.emitter.function.location(of: op) else { throw error }
-      throw DiagnosticError(error.diagnostics.map { $0.moved(to: place, from: code) })
+      throw DiagnosticError(error.diagnostics.map { $0.moved(to: place, from: code.name) })
     }
     var replacements: [ValueID] = []
     for (value, type) in zip(results, types) {
@@ -145,7 +145,7 @@ extension ExpressionLowering {
     }
   }
 
-  fileprivate mutating func bodyResults(_ block: Syntax.Block) throws(EmissionError) -> [Meaning] {
+  mutating func bodyResults(_ block: Syntax.Block) throws(EmissionError) -> [Meaning] {
     _ = try lower(block.statements)
     let before = diagnostics.list.count
     let meanings = try meanings(of: block.results)
@@ -181,16 +181,5 @@ extension OpInfo {
   fileprivate func operandName(_ index: Int, of count: Int) -> String {
     let declared = operands[index < operands.count ? index : operands.count - 1]
     return declared.isVariadic ? "\(declared.name)\(index - operands.count + 1)" : declared.name
-  }
-}
-
-extension Diagnostic {
-  /// The same at the call of a composite, with a note that shows the line of the body.
-  fileprivate func moved(to place: Place, from code: OpCode) -> Diagnostic {
-    var moved = self
-    moved.place = place
-    moved.message = "\(code.name): \(message)"
-    moved.notes = [Note("in the definition of \(code.name)", at: self.place)]
-    return moved
   }
 }

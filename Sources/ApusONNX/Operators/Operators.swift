@@ -67,6 +67,13 @@ enum Operators {
       scattering,
       gridSampling,
       detection,
+      matrixProducts,
+      convolutions,
+      pooling,
+      normalization,
+      normalizationByNorm,
+      recurrence,
+      attention,
     ]
   }
 
