@@ -2,11 +2,10 @@ import ApusIR
 import ApusTensor
 
 extension Operators {
-  /// Division by a norm, and dropping out.
+  /// Division by a norm.
   static var normalizationByNorm: [OperatorRule] {
     [
       OperatorRule("LRN", value: localResponse), OperatorRule("LpNormalization", value: lpNormalization),
-      OperatorRule("Dropout", dropout),
     ]
   }
 
@@ -37,32 +36,4 @@ extension Operators {
   }
 
   private static let quotientFormula = Formula("LpNormalization", "select(norm == 0, 0, x / norm)")
-
-  // MARK: Dropout
-
-  private static func dropout(_ n: NodeTranslation) throws -> [Imported] {
-    let x = try n.value(0)
-    let mask: ElementType = n.version >= 10 ? .bool : n.element(x)
-    if n.version >= 12, n.has(2), try n.constant(2, "whether the node trains").integer(at: 0) != 0 {
-      let ratio = try n.optionalValue(1) ?? n.scalar(0.5, .f32)
-      let seed = try n.constant(Tensor(repeating: .unsigned(UInt64(bitPattern: Int64(n.int("seed", 0)))), .u64, shape: []))
-      let results = try n.results(dropoutFormula, [
-        "x": .value(x), "ratio": .value(n.convert(ratio, to: .f32)), "seed": .value(seed),
-      ])
-      return results.map { .value($0) }
-    }
-    let kept = n.wants(1) ? Imported.value(try n.filled(1, mask, n.dims(x))) : .absent
-    return [n.input(0), kept]
-  }
-
-  private static let dropoutFormula = Formula(
-    "Dropout",
-    """
-    uniform = convert(shift_right(random_bits(seed, shape: shape(x), to: u32), 8), to: f32) / 16777216
-    kept = uniform >= ratio
-    w = if type(x) == f64 { x } else { convert(x, to: f32) }
-    scale = convert(1 / (1 - ratio), to: type(w))
-    scaled = select(ratio == 0, w, w * scale)
-    convert(select(kept, scaled, 0), to: type(x)), kept
-    """)
 }

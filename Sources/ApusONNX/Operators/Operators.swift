@@ -72,6 +72,7 @@ enum Operators {
       pooling,
       normalization,
       normalizationByNorm,
+      droppingOut,
       recurrence,
       attention,
     ]
