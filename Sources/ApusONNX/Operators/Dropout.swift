@@ -39,7 +39,7 @@ extension NodeTranslation {
     let seed = try int("seed", 0)
     let sizes = dims.compactMap(\.constantValue)
     let count = sizes.reduce(1.0) { $0 * Double($1) }
-    if sizes.count == dims.count, count <= 1 << 20 {
+    if sizes.count == dims.count, count <= 1_048_576 {
       var generator = MersenneTwister(seed: UInt32(truncatingIfNeeded: seed))
       return try constant(Tensor((0..<Int(count)).map { _ in generator.uniform() }, shape: sizes))
     }
