@@ -1,5 +1,6 @@
 import Apus
 import ApusCompiler
+import ApusONNX
 import ApusSupport
 import ArgumentParser
 
@@ -9,6 +10,7 @@ struct CheckCommand: ParsableCommand {
     discussion: "Nothing is compiled or run. Exits with 0 when nothing would stop it, 1 on errors, 2 on what is unsupported.")
 
   @OptionGroup var model: ModelArguments
+  @OptionGroup var shapes: ShapeOptions
   @OptionGroup var execution: ExecutionOptions
 
   @Flag(help: "Print one JSON object.")
@@ -31,12 +33,15 @@ struct CheckCommand: ParsableCommand {
   /// Throws everything that keeps the model from being read.
   func report() throws -> ModelReport {
     let options = try execution.compilerOptions(function: model.function)
-    return try ModelReport(try ModelFile.load(path: model.model), options)
+    return switch try ModelFile(path: model.model) {
+    case .apus, .ir: try ModelReport(try ModelFile.load(path: model.model), options)
+    case .onnx: try ModelReport(try ONNXFile(path: model.model), options, shapes: try shapes.sizes)
+    }
   }
 
   private func show(_ report: ModelReport) {
-    for input in report.function.inputSignatures { Output.print("input \(input.name): \(input.typeText)") }
-    for output in report.function.outputSignatures { Output.print("output \(output.name): \(output.typeText)") }
+    for input in report.inputs { Output.print("input \(input.name): \(input.typeText)") }
+    for output in report.outputs { Output.print("output \(output.name): \(output.typeText)") }
     guard let memory = report.memory else { return }
     Output.print("kernels: \(report.kernels)")
     Output.print("constants: \(memory.constants) bytes")
@@ -50,8 +55,8 @@ struct CheckCommand: ParsableCommand {
       .list(signatures.map { .object([("name", .string($0.name)), ("type", .string($0.typeText))]) })
     }
     return [
-      ("model", .string(model.model)), ("function", .string(report.function.name)),
-      ("inputs", list(report.function.inputSignatures)), ("outputs", list(report.function.outputSignatures)),
+      ("model", .string(model.model)), ("function", .string(report.name)),
+      ("inputs", list(report.inputs)), ("outputs", list(report.outputs)),
       ("kernels", .int(report.kernels)), ("constant_bytes", report.memory.map { .int($0.constants) } ?? .null),
       ("peak_bytes", report.memory.map { .int($0.total) } ?? .null), ("problems", Self.list(report.problems)),
     ]

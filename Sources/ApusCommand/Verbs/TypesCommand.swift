@@ -1,6 +1,9 @@
 import Apus
 import ApusCompiler
 import ApusIR
+import ApusONNX
+import ApusSupport
+import ApusTensor
 import ArgumentParser
 
 struct TypesCommand: ParsableCommand {
@@ -9,8 +12,10 @@ struct TypesCommand: ParsableCommand {
     discussion: "DTYPE is named as in ONNX's TensorProto. DIMS are separated by commas: `?` is unknown, `scalar` is rank 0.")
 
   @OptionGroup var model: ModelArguments
+  @OptionGroup var shapes: ShapeOptions
 
   func run() throws {
+    if try ModelFile(path: model.model) == .onnx { return try showImported() }
     let module = try ModelFile.load(path: model.model)
     let function = try module.functions(named: model.function ?? module.functions.first?.name)[0]
     var shown: Set<String> = []
@@ -28,8 +33,19 @@ struct TypesCommand: ParsableCommand {
 
   private func show(_ name: String, _ type: TensorType, _ shown: inout Set<String>) {
     guard shown.insert(name).inserted else { return }
-    let dims = type.dims.map { dim in dim.constantValue.map(String.init) ?? "?" }
-    Output.print("\(name)\t\(type.element.protobufName)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
+    show(name, type.element, type.dims.map(\.constantValue))
+  }
+
+  private func show(_ name: String, _ element: ElementType, _ sizes: [Int?]) {
+    let dims = sizes.map { $0.map(String.init) ?? "?" }
+    Output.print("\(name)\t\(element.protobufName)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
+  }
+
+  /// Shows what could be typed, and says what kept the rest from it.
+  private func showImported() throws {
+    let types = try ONNXFile(path: model.model).importedTypes(shapes: try shapes.sizes)
+    for entry in types.entries { show(entry.name, entry.element, entry.sizes) }
+    guard types.problems.isEmpty else { throw DiagnosticError(types.problems) }
   }
 }
 

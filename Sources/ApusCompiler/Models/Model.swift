@@ -50,13 +50,12 @@ public struct Model: Sendable {
   /// Throws what stands in the way whatever the inputs are, and `onnx.value` (unsupported) for inputs and outputs that are
   /// no tensors.
   public init(_ imported: ImportedModel) throws {
+    let required = imported.inputs.filter(\.isRequired)
+    for signature in required + imported.outputs { try signature.throwUnlessTensor(in: imported.file.path) }
     let variant = try imported.prepare()
-    let signatures = try (imported.inputs.filter(\.isRequired) + imported.outputs).map { signature in
-      try signature.tensorSignature(of: imported.file.path)
-    }
     name = variant?.model.name ?? "main"
-    inputs = variant?.model.inputs ?? signatures.prefix(imported.inputs.count(where: \.isRequired)).compactMap(\.self)
-    outputs = variant?.model.outputs ?? signatures.suffix(imported.outputs.count).compactMap(\.self)
+    inputs = variant?.model.inputs ?? required.compactMap(\.tensorSignature)
+    outputs = variant?.model.outputs ?? imported.outputs.compactMap(\.tensorSignature)
     memoryLimit = imported.options.memoryBytes
     engine = .imported(imported)
   }
@@ -188,14 +187,9 @@ extension Model {
 }
 
 extension ONNXFile.Signature {
-  /// Nil where the file leaves the type open. Throws `onnx.value` for what is no tensor.
-  fileprivate func tensorSignature(of file: String) throws(DiagnosticError) -> TensorSignature? {
-    guard case .tensor(let type) = kind else {
-      throw DiagnosticError(
-        .unsupported, id: "onnx.value", "tensor '\(name)': what is no tensor cannot be passed to a Model", at: .file(file),
-        hint: "ImportedModel runs models with sequences and optionals")
-    }
-    guard let type else { return nil }
+  /// Nil for what is no tensor, and where the file leaves the type open.
+  var tensorSignature: TensorSignature? {
+    guard case .tensor(let type?) = kind else { return nil }
     let dimensions = type.sizes?.map { size -> TensorSignature.Dimension in
       switch size {
       case .fixed(let extent): .fixed(extent)
@@ -203,5 +197,13 @@ extension ONNXFile.Signature {
       }
     }
     return TensorSignature(name, type.element, dimensions ?? [.symbolic("...")])
+  }
+
+  /// Throws `onnx.value` for what is no tensor.
+  fileprivate func throwUnlessTensor(in file: String) throws(DiagnosticError) {
+    if case .tensor = kind { return }
+    throw DiagnosticError(
+      .unsupported, id: "onnx.value", "tensor '\(name)': what is no tensor cannot be passed to a Model", at: .file(file),
+      hint: "ImportedModel runs models with sequences and optionals")
   }
 }

@@ -1,5 +1,7 @@
 import ApusIR
+import ApusONNX
 import ApusPasses
+import ApusRuntime
 import ApusSupport
 import ApusTensor
 
@@ -22,9 +24,11 @@ public struct ModelReport: Sendable {
     }
   }
 
-  /// The function that runs, as it was read.
-  public let function: Function
-  /// Everything that would stop a compilation or a run.
+  /// The name of the function that runs.
+  public let name: String
+  public let inputs: [TensorSignature]
+  public let outputs: [TensorSignature]
+  /// Everything that would stop a compilation or a run, and notes of what is found out only then.
   public let problems: [Diagnostic]
   /// `nil` where problems hide it.
   public let memory: Memory?
@@ -36,7 +40,9 @@ public struct ModelReport: Sendable {
   /// Throws `function.unknown` or `module.empty`.
   public init(_ module: Module, _ options: CompilerOptions, sizes: [String: Int] = [:]) throws(DiagnosticError) {
     let module = try module.reaching(from: options.function)
-    function = module.functions[0]
+    name = module.functions[0].name
+    inputs = module.functions[0].inputSignatures
+    outputs = module.functions[0].outputSignatures
     var found = module.verify()
     found += module.unregistered(options.operations)
     var memory: Memory?
@@ -65,6 +71,68 @@ public struct ModelReport: Sendable {
     problems = found
     self.memory = memory
     self.kernels = kernels
+  }
+}
+
+extension ModelReport {
+  /// Looks for everything that would stop a model from an ONNX file. Where its sizes must be known before it is compiled,
+  /// those that it leaves open and `shapes` does not settle are taken as 1.
+  ///
+  /// Throws everything that keeps it from being imported.
+  public init(
+    _ file: ONNXFile, _ options: CompilerOptions, shapes: [String: [Int]] = [:]
+  ) throws(DiagnosticError) {
+    var settings = ImportOptions.folding
+    settings.shapes = shapes
+    var notes: [Diagnostic] = []
+    do {
+      switch try file.imported(settings) {
+      case .module(let module, _):
+        self = try ModelReport(module, options)
+        return
+      case .needs(_, _, let problems): notes = problems
+      }
+    } catch {
+      // What is not supported may be once the sizes are known.
+      guard error.diagnostics.allSatisfy({ $0.severity != .error }) else { throw error }
+      notes = error.diagnostics
+    }
+    var assumed: [String: Int] = [:]
+    for input in file.inputs where settings.shapes[input.name] == nil && input.isRequired {
+      guard case .tensor(let type?) = input.kind, let sizes = type.sizes else { continue }
+      settings.shapes[input.name] = sizes.map { size in
+        switch size {
+        case .fixed(let extent): return extent
+        case .open(let name):
+          assumed[name] = 1
+          return 1
+        }
+      }
+    }
+    notes = notes.map { Diagnostic(.note, id: $0.id, "it is compiled for each: \($0.message)", at: $0.place) }
+    switch try file.imported(settings) {
+    case .module(let module, _):
+      let report = try ModelReport(module, options)
+      var memory = report.memory
+      memory?.assumed.merge(assumed) { own, _ in own }
+      self.init(report, memory: memory, problems: report.problems + notes)
+    case .needs(_, _, let problems):
+      notes = problems.map { Diagnostic(.note, id: $0.id, "it is compiled for each: \($0.message)", at: $0.place) }
+      self.init(file, problems: notes)
+    }
+  }
+
+  private init(_ report: ModelReport, memory: Memory?, problems: [Diagnostic]) {
+    (name, inputs, outputs, kernels) = (report.name, report.inputs, report.outputs, report.kernels)
+    (self.memory, self.problems) = (memory, problems)
+  }
+
+  /// What the file alone says.
+  private init(_ file: ONNXFile, problems: [Diagnostic]) {
+    name = "main"
+    inputs = file.inputs.filter(\.isRequired).compactMap(\.tensorSignature)
+    outputs = file.outputs.compactMap(\.tensorSignature)
+    (memory, kernels, self.problems) = (nil, 0, problems)
   }
 }
 

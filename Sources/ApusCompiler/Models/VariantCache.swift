@@ -128,3 +128,12 @@ extension ImportOptions {
     }
   }
 }
+
+extension ONNXFile {
+  /// What can be inferred of the model's tensors.
+  public func importedTypes(shapes: [String: [Int]]) -> NamedTypes {
+    var options = ImportOptions.folding
+    options.shapes = shapes
+    return types(options)
+  }
+}

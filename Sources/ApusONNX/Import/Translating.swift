@@ -44,7 +44,6 @@ extension ModelImport {
           "tensor \(quoted(name)): nothing before this node computes it: it is missing, or the nodes are out of order or in a cycle",
           at: emitter.place)
       }
-      guard !found.isPoison else { throw EmissionError.silent }
       inputs.append(found)
     }
     for (index, name) in node.outputs.enumerated() where !name.isEmpty {
@@ -59,9 +58,11 @@ extension ModelImport {
         id: "onnx.opset", "the model does not say which version of the operators '\(node.domain)' it uses", at: emitter.place)
     }
     try check(node, version: version, inputs)
-    guard let rule = Operators.rule(node.domain, node.op) else {
-      throw DiagnosticError(
-        .unsupported, id: "onnx.operator", "the operator '\(node.op)' is not supported", at: emitter.place)
+    let rule = Operators.rule(node.domain, node.op)
+    guard !inputs.contains(where: \.isPoison), let rule else {
+      reportObstacles(within: node)
+      guard rule == nil else { throw EmissionError.silent }
+      throw DiagnosticError([unknownOperator(node, at: emitter.place)])
     }
     let translation = NodeTranslation(node: node, version: version, context: self, inputs: inputs)
     if rule.folds {

@@ -1,0 +1,45 @@
+import ApusIR
+public import ApusSupport
+public import ApusTensor
+
+/// What has been inferred of the tensors of a model.
+public struct NamedTypes: Sendable {
+  public struct Entry: Sendable {
+    public let name: String
+    public let element: ElementType
+    /// nil where a size is not known before the model runs.
+    public let sizes: [Int?]
+  }
+
+  /// The inputs, initializers and results of the model's graph, in the order of the file; without those that nothing is
+  /// known of.
+  public let entries: [Entry]
+  /// What kept others from being typed.
+  public let problems: [Diagnostic]
+}
+
+extension ONNXFile {
+  /// Translates the model as far as that goes, and says what type each tensor is of.
+  public func types(_ options: ImportOptions = ImportOptions()) -> NamedTypes {
+    let translation = ModelImport(self, options)
+    var problems: [Diagnostic] = []
+    do {
+      if case .needs(_, _, let needed) = try translation.outcome() { problems = needed }
+    } catch {
+      problems = error.diagnostics
+    }
+    return NamedTypes(entries: translation.namedTypes, problems: problems)
+  }
+}
+
+extension ModelImport {
+  fileprivate var namedTypes: [NamedTypes.Entry] {
+    let graph = model.graph
+    let names = graph.inputs.map(\.name) + graph.initializers.map(\.name) + graph.nodes.flatMap(\.outputs)
+    var seen: Set<String> = []
+    return names.compactMap { name in
+      guard seen.insert(name).inserted, let type = scopes.first?.names[name].flatMap({ self.type(of: $0) }) else { return nil }
+      return NamedTypes.Entry(name: name, element: type.element, sizes: type.dims.map(\.constantValue))
+    }
+  }
+}
