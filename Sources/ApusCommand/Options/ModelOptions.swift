@@ -7,7 +7,7 @@ import Foundation
 
 /// Which model, and which function of it.
 struct ModelArguments: ParsableArguments {
-  @Argument(help: "A .apus or .ir file.", completion: .file(extensions: ["apus", "ir"]))
+  @Argument(help: "A .apus, .ir or .onnx file.", completion: .file(extensions: ["apus", "ir", "onnx"]))
   var model: String
 
   @Option(help: ArgumentHelp("The function that runs (default: the first that no other calls).", valueName: "name"))

@@ -8,20 +8,21 @@ struct OptInput {
   /// A piece of IR text, or a whole graph file.
   enum Piece {
     case text(SourceText, folder: String)
-    case graph(path: String)
+    case graph(path: String, shapes: [String: [Int]])
   }
 
   let pieces: [Piece]
 
+  /// - Parameter shapes: the sizes of an ONNX file's inputs.
   /// Throws what reading the file throws; `file.format` for an ending that is not read here.
-  init(file: String, isSplit: Bool) throws(DiagnosticError) {
+  init(file: String, isSplit: Bool, shapes: [String: [Int]]) throws(DiagnosticError) {
     guard file != "-" else {
       pieces = Self.split(SourceText(name: "<stdin>", bytes: try Self.standardInput()), isSplit, folder: "")
       return
     }
     switch try ModelFile(path: file) {
     case .ir: pieces = Self.split(try ModelFile.text(path: file), isSplit, folder: file)
-    case .apus, .onnx: pieces = [.graph(path: file)]
+    case .apus, .onnx: pieces = [.graph(path: file, shapes: shapes)]
     }
   }
 
@@ -73,7 +74,7 @@ extension OptInput.Piece {
   func module() throws(DiagnosticError) -> Module {
     switch self {
     case .text(let source, let folder): try ModelFile.parse(ir: source, constants: ConstantFolder(beside: folder))
-    case .graph(let path): try ModelFile.load(path: path)
+    case .graph(let path, let shapes): try ModelFile.load(path: path, shapes: shapes)
     }
   }
 

@@ -1,6 +1,7 @@
 import Apus
 import ApusCompiler
 import ApusIR
+import ApusONNX
 import ApusSupport
 import ApusTarget
 import ArgumentParser
@@ -13,6 +14,7 @@ struct BenchCommand: ParsableCommand {
 
   @OptionGroup var model: ModelArguments
   @OptionGroup var inputs: InputOptions
+  @OptionGroup var shapes: ShapeOptions
   @OptionGroup var execution: ExecutionOptions
 
   @Option(help: ArgumentHelp("Runs before the timed ones.", valueName: "n"))
@@ -48,13 +50,11 @@ struct BenchCommand: ParsableCommand {
     var times = PhaseTimes()
     var progress = Progress(steps: 3, isQuiet: json)
     let options = try times.measure("machine") { try execution.compilerOptions(function: model.function) }
-    let module = try progress.step("read") { try times.measure("read") { try ModelFile.load(path: model.model) } }
-    let runnable = try progress.step("compile") {
-      try times.measure("compile") { Model(try Compiler(options).compile(module)) }
-    }
-    if let compiled = runnable.compiled { times.add(compiled) }
-    let function = try module.functions(named: runnable.name)[0]
-    let tensors = try times.measure("inputs") { try self.tensors(for: runnable, function, options) }
+    let (runnable, function, tensors) =
+      switch try ModelFile(path: model.model) {
+      case .apus, .ir: try own(options, &times, &progress)
+      case .onnx: try imported(options, &times, &progress)
+      }
     _ = try times.measure("first run") { try runnable.run(tensors) }
     let first = ContinuousClock.now - start
     let benchmark = try progress.step("run") {
@@ -72,6 +72,36 @@ struct BenchCommand: ParsableCommand {
       for (name, value) in members + MachineFacts.members(options.machine) { Output.print("\(name): \(value.plainText)") }
       if timing { for line in times.lines { Console.note(line) } }
     }
+  }
+
+  private func own(
+    _ options: CompilerOptions, _ times: inout PhaseTimes, _ progress: inout Progress
+  ) throws -> (Model, Function, [Tensor]) {
+    let module = try progress.step("read") { try times.measure("read") { try ModelFile.load(path: model.model) } }
+    let runnable = try progress.step("compile") {
+      try times.measure("compile") { Model(try Compiler(options).compile(module)) }
+    }
+    if let compiled = runnable.compiled { times.add(compiled) }
+    let function = try module.functions(named: runnable.name)[0]
+    let tensors = try times.measure("inputs") { try self.tensors(for: runnable, function, options) }
+    return (runnable, function, tensors)
+  }
+
+  /// An imported model is compiled for its inputs, which come first.
+  private func imported(
+    _ options: CompilerOptions, _ times: inout PhaseTimes, _ progress: inout Progress
+  ) throws -> (Model, Function, [Tensor]) {
+    let imported = try progress.step("read") {
+      try times.measure("read") { ImportedModel(try ONNXFile(path: model.model), options) }
+    }
+    let values = try times.measure("inputs") {
+      if inputs.inputs == nil, inputs.input.isEmpty { return try imported.randomInputs(sizes: try shapes.sizes, batch: batch) }
+      return try inputs.values(for: imported.inputs, of: model.model, byteLimit: options.memoryBytes).named
+    }
+    let variant = try progress.step("compile") { try times.measure("compile") { try imported.variant(for: values) } }
+    guard let compiled = variant.model.compiled else { preconditionFailure("a variant is compiled unless it is interpreted") }
+    times.add(compiled)
+    return (variant.model, compiled.host, try variant.arguments(values))
   }
 
   private func tensors(for runnable: Model, _ function: Function, _ options: CompilerOptions) throws -> [Tensor] {

@@ -10,8 +10,10 @@ struct OptCommand: ParsableCommand {
     commandName: "opt", abstract: "Read IR, run passes, print IR.",
     discussion: "The passes:\n" + Optimization.listing.map { "  \($0.name): \($0.summary)" }.joined(separator: "\n"))
 
-  @Argument(help: "A .ir or .apus file; `-` reads IR from stdin.")
+  @Argument(help: "A .ir, .apus or .onnx file; `-` reads IR from stdin.")
   var file: String
+
+  @OptionGroup var shapes: ShapeOptions
 
   @Option(help: ArgumentHelp("Passes to run: a,b(c=1),d.", valueName: "pipeline"))
   var passes = ""
@@ -58,7 +60,7 @@ struct OptCommand: ParsableCommand {
       throw DiagnosticError(id: "passes.unknown", "there is no pass `\(name)`")
     }
     var timing = Timing()
-    let input = try OptInput(file: file, isSplit: splitInputFile)
+    let input = try OptInput(file: file, isSplit: splitInputFile, shapes: try shapes.sizes)
     var texts: [String] = []
     var problems: [Diagnostic] = []
     for piece in input.pieces {

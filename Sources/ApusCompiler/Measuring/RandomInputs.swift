@@ -1,4 +1,5 @@
 import ApusIR
+import ApusONNX
 import ApusSupport
 import ApusTensor
 
@@ -33,7 +34,9 @@ public struct RandomInputs {
     return inputs
   }
 
-  private mutating func tensor(_ type: ElementType, _ shape: [Int]) throws(DiagnosticError) -> Tensor {
+  fileprivate mutating func size() -> Int { Int.random(in: 1...5, using: &numbers) }
+
+  fileprivate mutating func tensor(_ type: ElementType, _ shape: [Int]) throws(DiagnosticError) -> Tensor {
     var tensor = try Tensor.zeros(type, shape: shape)
     for index in 0..<tensor.count { tensor.setScalar(scalar(type), at: index) }
     return tensor
@@ -44,5 +47,41 @@ public struct RandomInputs {
     if type.isFloat { return .float(Double.random(in: -2...2, using: &numbers)) }
     // Small numbers are valid as indices more often.
     return .signed(Int64.random(in: 0...3, using: &numbers))
+  }
+}
+
+extension ImportedModel {
+  /// Values drawn for the inputs that must be given. Sizes that the file calls by one name are one size.
+  ///
+  /// - Parameter sizes: shapes by input, for those that shall not be drawn.
+  /// - Parameter batch: the size of first axes that are open.
+  /// Throws `inputs.size` for an input whose rank is open or that is no tensor, and what `Tensor` throws.
+  public func randomInputs(
+    sizes: [String: [Int]] = [:], batch: Int? = nil, seed: UInt64 = 1
+  ) throws(DiagnosticError) -> [String: ONNXValue] {
+    var random = RandomInputs(seed: seed)
+    var drawn: [String: Int] = [:]
+    var values: [String: ONNXValue] = [:]
+    for input in inputs where input.isRequired {
+      guard case .tensor(let type?) = input.kind, let declared = type.sizes, declared.count == (sizes[input.name] ?? []).count
+        || sizes[input.name] == nil
+      else {
+        throw DiagnosticError(
+          id: "inputs.size", "no value can be drawn for input '\(input.name)'", at: .file(file.path),
+          hint: "give it with --input or --inputs")
+      }
+      var shape: [Int] = []
+      for (axis, size) in declared.enumerated() {
+        switch size {
+        case .fixed(let extent): shape.append(extent)
+        case .open(let name):
+          let size = sizes[input.name]?[axis] ?? drawn[name] ?? (axis == 0 ? batch : nil) ?? random.size()
+          if name != "?" { drawn[name] = size }
+          shape.append(size)
+        }
+      }
+      values[input.name] = .tensor(try random.tensor(type.element, shape))
+    }
+    return values
   }
 }

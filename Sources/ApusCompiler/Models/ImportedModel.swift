@@ -165,7 +165,9 @@ public final class ImportedModel: Sendable {
 
 extension ImportedModel.Variant {
   /// The tensors that the variant's function takes, which may be fewer than are given.
-  func arguments(_ inputs: [String: ONNXValue]) throws(DiagnosticError) -> [Tensor] {
+  ///
+  /// Throws `input.missing`.
+  public func arguments(_ inputs: [String: ONNXValue]) throws(DiagnosticError) -> [Tensor] {
     var named: [String: Tensor] = [:]
     for (name, value) in inputs {
       for (name, tensor) in value.named(name) { named[name] = tensor }

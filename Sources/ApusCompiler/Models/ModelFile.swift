@@ -28,15 +28,18 @@ public enum ModelFile: String, Sendable, CaseIterable {
 
   /// Reads a model and the weights that it names, which must lie in its folder or below, and verifies it.
   ///
+  /// - Parameter shapes: the sizes of an ONNX file's inputs, for those that it leaves open.
   /// Throws `file.missing`, `file.unreadable`, `file.format`, everything that the file's parser and the verifier
   /// find; `onnx.…` for what is wrong with an ONNX file, or what it cannot be compiled without.
-  public static func load(path: String) throws(DiagnosticError) -> Module {
+  public static func load(path: String, shapes: [String: [Int]] = [:]) throws(DiagnosticError) -> Module {
     switch try ModelFile(path: path) {
     case .apus: return try GraphFile.load(path: path)
     case .ir:
       return try parse(ir: text(path: path), constants: ConstantFolder(beside: path))
     case .onnx:
-      switch try ONNXFile(path: path).imported(.folding) {
+      var options = ImportOptions.folding
+      options.shapes = shapes
+      switch try ONNXFile(path: path).imported(options) {
       case .module(let module, _):
         try module.throwIfInvalid()
         return module
