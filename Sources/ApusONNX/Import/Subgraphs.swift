@@ -76,6 +76,8 @@ extension ModelImport {
 
   /// Asks for the values that these depend on; where all are known already, says what stood in the way of the trial.
   func needsValues<Result>(of imported: [Imported], after trial: Trial<Result>) -> Error {
+    // What failed before the trial has been taken down.
+    guard trial.diagnostics.hasErrors || !trial.needed.problems.isEmpty else { return EmissionError.silent }
     var (inputs, shapes) = (trial.needed.inputs, trial.needed.shapes)
     for case .value(let value) in imported {
       let needs = needs(of: value)

@@ -75,6 +75,7 @@ enum Operators {
       droppingOut,
       recurrence,
       attention,
+      sequences,
     ]
   }
 
