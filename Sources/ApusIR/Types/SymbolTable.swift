@@ -92,7 +92,7 @@ public struct SymbolTable: Sendable {
     let range = bounds(of: difference)
     if let lower = range.lower, lower >= 0 { return .yes }
     if let upper = range.upper, upper < 0 { return .no }
-    return .unknown
+    return isNonNegative(difference) ? .yes : .unknown
   }
 
   private func interval(of atom: Dim.Atom) -> Interval {
