@@ -49,6 +49,13 @@ public final class ImportedModel: Sendable {
     do {
       return structured(try variant.model.run(variant.arguments(inputs)), variant)
     } catch let error as DiagnosticError {
+      // What holds for all sizes takes those to be equal that meet; where one is 1, ONNX can mean another thing.
+      if error.diagnostics.contains(where: { $0.id == "input.shape" || $0.id == "assert.failed" }),
+        let exact = try? self.variant(Given(inputs, self.inputs), Need(shapes: true)),
+        let results = try? exact.model.run(exact.arguments(inputs))
+      {
+        return structured(results, exact)
+      }
       throw error.placed(in: file.path)
     }
   }
@@ -102,8 +109,10 @@ public final class ImportedModel: Sendable {
     zip(outputs, variant.outputs).map { (name: $0.name, value: $1.map { results[$0] }) }
   }
 
-  private func variant(_ given: Given) throws -> Variant {
+  /// - Parameter least: what is settled in any case, but not for other inputs.
+  private func variant(_ given: Given, _ least: Need? = nil) throws -> Variant {
     var need = state.withLock { $0.needs[given.names] ?? Need() }
+    if let least { need.formUnion(least) }
     // Each round settles more: first nothing, then shapes, then the values that something depends on.
     while true {
       let key = VariantKey(given, need)
@@ -119,7 +128,7 @@ public final class ImportedModel: Sendable {
           }
         }
         let settled = need
-        state.withLock { $0.needs[given.names, default: Need()].formUnion(settled) }
+        if least == nil { state.withLock { $0.needs[given.names, default: Need()].formUnion(settled) } }
         return variant
       } catch let more as MoreNeeded {
         need.formUnion(more.need)
