@@ -28,13 +28,20 @@ extension Operators {
         } else {
           x = try n.reshape(x, [n.product(n.dims(x))])
         }
-        let kept = try n.call(.nonZero, [.value(n.value(1))])
-        let indices = try n.reshape(kept, [n.dims(kept)[1]])
-        return try n.call(.gather, [.value(x), .value(indices)], ["axis": .integer(axis)])
+        return try n.call(.gather, [.value(x), .value(kept(n))], ["axis": .integer(axis)])
       }),
       OperatorRule("OneHot", value: oneHot),
       OperatorRule("ReverseSequence", value: reverseSequence),
     ]
+  }
+
+  /// The indices of what a condition keeps.
+  private static func kept(_ n: NodeTranslation) throws -> ValueID {
+    if let condition = n.constantIfKnown(1) {
+      return try n.constant(Tensor((0..<condition.count).filter { condition.integer(at: $0) != 0 }.map { Int64($0) }))
+    }
+    let places = try n.call(.nonZero, [.value(n.value(1))])
+    return try n.reshape(places, [n.dims(places)[1]])
   }
 
   private static func gather(_ n: NodeTranslation) throws -> ValueID {

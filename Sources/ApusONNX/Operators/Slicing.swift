@@ -58,7 +58,7 @@ extension Operators {
   private static func counted(_ n: NodeTranslation, _ index: Dim, _ size: Dim) throws -> Dim {
     if let index = index.constantValue {
       if index >= Int(Int32.max), size.constantValue.map({ $0 <= index }) ?? true { return size }
-      if index <= Int(Int32.min), size.constantValue.map({ $0 <= -index - 1 }) ?? true { return -1 }
+      if index <= Int(Int32.min), size.constantValue.map({ $0 <= ~index }) ?? true { return -1 }
       return index < 0 ? try n.sum(.constant(index), size) : .constant(index)
     }
     if n.isAtMost(0, index) == .yes { return index }
