@@ -125,6 +125,7 @@ let package = Package(
         "ApusTensor", "ApusSupport",
       ]),
     tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
+    tests("ConformanceTests", ["ApusCommand"], exclude: ["floor.json"]),
     tests("FileTests", ["ApusCommand", "ApusCompiler", "Apus", "ApusIR", "ApusSupport"]),
     tests("ArchitectureTests", ["ApusSpec", "ApusIR", "ApusTensor"]),
   ]

@@ -21,9 +21,10 @@ import Testing
 
   @Test func anUnknownOperatorIsNamed() {
     let model = ModelWriter(
-      inputs: [.tensor("x", .f32, [2])], outputs: ["y"], nodes: [.init("Frobnicate", ["x"], ["y"], name: "n7")])
+      domains: ["own": 1], inputs: [.tensor("x", .f32, [2])], outputs: ["y"],
+      nodes: [.init("Frobnicate", ["x"], ["y"], domain: "own", name: "n7")])
     let problems = model.problems(["x": Tensor([1, 2] as [Float])])
     #expect(problems.map(\.id) == ["onnx.operator"] && problems.first?.severity == .unsupported)
-    #expect("\(problems.first?.rendered() ?? "")".contains("node 'n7' (Frobnicate, opset 21)"))
+    #expect("\(problems.first?.rendered() ?? "")".contains("node 'n7' (own.Frobnicate, opset 1)"))
   }
 }

@@ -39,10 +39,24 @@ struct ServeCommand: ParsableCommand {
       return "ok"
     } catch let error as DiagnosticError {
       let problems = error.diagnostics.filter { $0.severity == .error || $0.severity == .unsupported }
-      let text = problems.map { $0.rendered().split(separator: "\n").last.map(String.init) ?? "" }.joined(separator: "; ")
-      return "\(ExitStatus.status(of: problems) == .unsupported ? "unsupported" : "error") \(text)"
+      let status = ExitStatus.status(of: problems) == .unsupported ? "unsupported" : "error"
+      return "\(status) \(Self.text(problems))"
     } catch {
-      return "error \(error)"
+      return "error \(Self.line("\(error)"))"
     }
+  }
+
+  /// Problems that one reply names; a model may have thousands.
+  private static let shownProblems = 8
+
+  private static func text(_ problems: [Diagnostic]) -> String {
+    let shown = problems.prefix(shownProblems).map { $0.rendered().split(separator: "\n").last.map(String.init) ?? "" }
+    let rest = problems.count > shown.count ? "; and \(problems.count - shown.count) more" : ""
+    return line(shown.joined(separator: "; ")) + rest
+  }
+
+  /// A reply is one line, whatever names a model gives to its parts.
+  private static func line(_ text: String) -> String {
+    String(text.map { $0.isNewline ? " " : $0 })
   }
 }
