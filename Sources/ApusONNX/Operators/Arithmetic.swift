@@ -91,9 +91,17 @@ extension Operators {
   }
 
   private static func shift(_ n: NodeTranslation) throws -> ValueID {
+    let (x, count) = (try n.value(0), try n.value(1))
     switch try n.string("direction", "") {
-    case "LEFT": try n.call(.shiftLeft, n.value(0), n.value(1))
-    case "RIGHT": try n.call(.shiftRight, n.value(0), n.value(1))
+    case "LEFT": return try n.call(.shiftLeft, x, count)
+    case "RIGHT":
+      let element = n.element(x)
+      guard element.isSignedInteger else { return try n.call(.shiftRight, x, count) }
+      // A count out of range leaves the sign alone, as the largest one within does.
+      let last = element.byteCount * 8 - 1
+      let isNegative = try n.call(.less, [.value(count), .integer(0)])
+      let within = try n.call(.min, [.value(count), .integer(last)])
+      return try n.call(.shiftRight, x, n.call(.select, [.value(isNegative), .integer(last), .value(within)]))
     case let other: throw n.error("onnx.attribute", "the direction '\(other)' is neither LEFT nor RIGHT")
     }
   }

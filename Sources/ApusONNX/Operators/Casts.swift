@@ -5,14 +5,25 @@ extension Operators {
   /// Conversions between element types.
   static var casts: [OperatorRule] {
     [
-      OperatorRule("Cast", value: { n in n.convert(try n.value(0), to: try n.elementType("to")) }),
-      OperatorRule("CastLike", value: { n in n.convert(try n.value(0), to: try n.inputType(1).element) }),
+      OperatorRule("Cast", value: { n in try converted(n, n.value(0), to: n.elementType("to")) }),
+      OperatorRule("CastLike", value: { n in try converted(n, n.value(0), to: n.inputType(1).element) }),
       OperatorRule("BitCast") { n in
         let (x, element) = (try n.value(0), try n.elementType("to"))
         guard n.element(x) != element else { return [.value(x)] }
         return [.value(try bits(n, x, as: element))]
       },
     ]
+  }
+
+  /// Floats beyond a narrow or unsigned integer's range lose their high bits, as integers do. ONNX leaves it open, and
+  /// its reference and models' runtimes do so.
+  private static func converted(_ n: NodeTranslation, _ x: ValueID, to element: ElementType) throws -> ValueID {
+    guard n.element(x).isFloat, element.isInteger, element != .s32, element != .s64 else { return n.convert(x, to: element) }
+    guard element == .u64 else {
+      return n.convert(n.convert(x, to: element.byteCount < 4 ? .s32 : .s64), to: element)
+    }
+    let isNegative = try n.call(.less, [.value(x), .integer(0)])
+    return try n.call(.select, isNegative, n.convert(n.convert(x, to: .s64), to: element), n.convert(x, to: element))
   }
 
   private static func bits(_ n: NodeTranslation, _ x: ValueID, as element: ElementType) throws -> ValueID {
