@@ -61,7 +61,7 @@ private func reductionSchedule(_ kernel: OpID, _ host: Function, _ machine: Mach
   guard let fold = host.ops(in: body).first(where: { host.opcode(of: $0).isReduction }) else { return schedule }
   let axes = ReductionPlan.axes(of: fold, in: host)
   let shape = host.type(of: host.operand(0, of: fold)).dims
-  let rowElements = axes.reduce(1) { $0 * elements(shape[$1], host) } * work.weight
+  let rowElements = axes.reduce(work.weight) { clampedProduct($0, elements(shape[$1], host)) }
   schedule.parallelAxis = 0
   schedule.grain = max(1, Rules.chunkElements / max(rowElements, 1))
   return schedule
