@@ -7,7 +7,10 @@ extension Operators {
       OperatorRule("Einsum") { n in
         let terms = try (0..<n.inputCount).map { try n.value($0) }
         let equation = try EinsumEquation(n.string("equation", ""), ranks: terms.map { n.rank($0) }, n)
-        return [.value(try EinsumContraction(n: n, output: equation.output).result(zip(terms, equation.inputs)))]
+        // Products of several are rounded once.
+        let factors = terms.count > 2 ? terms.map { n.widened($0) } : terms
+        let sum = try EinsumContraction(n: n, output: equation.output).result(zip(factors, equation.inputs))
+        return [.value(terms.isEmpty ? sum : n.convert(sum, to: n.element(terms[0])))]
       }
     ]
   }
