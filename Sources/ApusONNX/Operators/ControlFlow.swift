@@ -217,7 +217,12 @@ extension Operators {
       for (scan, isBackwards) in zip(scans, backwards) {
         var index: Meaning = .value(round)
         if isBackwards {
-          index = .value(try n.call(.sub, [.size(try n.difference(n.dims(scan.value)[scan.axis], 1)), .value(round)]))
+          let length: Meaning
+          switch limit {
+          case .value(let own): length = .value(own)
+          case .size, .none: length = .size(n.dims(scan.value)[scan.axis])
+          }
+          index = .value(try n.call(.sub, [.value(n.call(.sub, [length, .integer(1)])), .value(round)]))
         }
         parts.append(.value(try n.call(.gather, [.value(scan.value), index], ["axis": .integer(scan.axis)])))
       }

@@ -162,6 +162,8 @@ private struct GridSampling {
     if kind == .nearest { place = try n.call(.round, place) }
     switch padding {
     case .zeros: break
+    // The neighbours of a cubic one are clamped each, as PyTorch does: its weights are those of the place itself.
+    case .border where kind == .cubic: break
     case .border: place = try n.call(.clamp, [.value(place), .number(0), .value(n.call(.sub, [.value(count), .number(1)]))])
     case .reflection: place = try reflected(place, count)
     }

@@ -163,16 +163,17 @@ struct Resampling {
     self.settings = settings
   }
 
-  /// The size times the scale, rounded down.
+  /// The size times the scale, rounded down. A scale is what its shortest decimal says: five times 1.4 is seven.
   static func scaled(_ n: NodeTranslation, _ size: Dim, _ scale: Double) throws -> Samples {
-    guard scale > 0, scale.isFinite, scale < 0x1p30 else { throw n.error("onnx.scale", "\(scale) is no scale") }
-    // A scale is a whole number over a power of two.
-    var (numerator, denominator) = (scale, 1)
-    while numerator != numerator.rounded(), denominator < 1 << 40 {
-      numerator *= 2
-      denominator *= 2
-    }
-    let after = try n.quotient(try n.product(size, .constant(Int(numerator))), .constant(denominator))
+    guard scale > 0x1p-30, scale < 0x1p30 else { throw n.error("onnx.scale", "\(scale) is no scale") }
+    let parts = Float(scale).description.split(separator: "e")
+    let digits = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+    let shift = digits.dropFirst().reduce(0) { $0 + $1.count } - (parts.count > 1 ? Int(parts[1]) ?? 0 : 0)
+    guard var numerator = Int(digits.joined()), abs(shift) <= 18 else { throw n.error("onnx.scale", "\(scale) is no scale") }
+    var denominator = 1
+    for _ in 0..<max(shift, 0) { denominator *= 10 }
+    for _ in 0..<max(-shift, 0) { numerator *= 10 }
+    let after = try n.quotient(try n.product(size, .constant(numerator)), .constant(denominator))
     return Samples(before: size, after: after, scale: scale, width: size.constantValue.map { Double($0) * scale })
   }
 
