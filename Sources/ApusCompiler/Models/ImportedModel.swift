@@ -88,7 +88,7 @@ public final class ImportedModel: Sendable {
     let problems: [Diagnostic]
     do {
       return try state.withLock { $0.slot(for: key) }.variant(from: state) {
-        guard case .module(let module, let outputs) = try file.imported(key.importOptions) else {
+        guard case .module(let module, let outputs) = try file.imported(limited(key.importOptions)) else {
           throw MoreNeeded(need: Need())
         }
         return Variant(model: try compiled(module), outputs: outputs)
@@ -119,7 +119,7 @@ public final class ImportedModel: Sendable {
       let slot = state.withLock { $0.slot(for: key) }
       do {
         let variant = try slot.variant(from: state) {
-          switch try file.imported(key.importOptions) {
+          switch try file.imported(limited(key.importOptions)) {
           case .module(let module, let outputs): return Variant(model: try compiled(module), outputs: outputs)
           case .needs(let values, let shapes, let problems):
             let isNew = !values.isSubset(of: need.values) || shapes && !need.shapes
@@ -146,7 +146,17 @@ public final class ImportedModel: Sendable {
   }
 
   private func compiled(_ module: Module) throws -> Model {
-    isInterpreted ? try Model(interpreting: module, options) : Model(try Compiler(options).compile(module))
+    do {
+      return isInterpreted ? try Model(interpreting: module, options) : Model(try Compiler(options).compile(module))
+    } catch is DimOverflow {
+      throw DiagnosticError(id: "dim.overflow", "the sizes of its tensors cannot be counted", at: .file(file.path))
+    }
+  }
+
+  private func limited(_ options: ImportOptions) -> ImportOptions {
+    var limited = options
+    limited.memoryLimit = self.options.memoryBytes
+    return limited
   }
 
   /// Throws everything that is wrong with the inputs, whatever the model makes of them.

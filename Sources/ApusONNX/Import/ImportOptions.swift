@@ -12,6 +12,8 @@ public struct ImportOptions: Sendable {
   public var values: [String: Tensor] = [:]
   /// Inputs that are given although the model has a default for them.
   public var given: Set<String> = []
+  /// Bytes that a tensor of the model may have.
+  public var memoryLimit = Int.max
   /// Runs a module of constants: the interpreter. Without it nothing that takes computing is known while importing.
   public var evaluate: (@Sendable (Module) throws(DiagnosticError) -> [Tensor])?
 

@@ -74,9 +74,29 @@ extension ModelImport {
 
   /// The outputs, if the model's graph states no other types for them.
   private func checked(_ outputs: [Imported], of node: NodeProto) throws -> [Imported] {
+    for case .value(let value) in outputs { try checkSize(emitter.type(of: value)) }
     guard !stated.isEmpty, scopes.count == 1 else { return outputs }
     for (name, output) in zip(node.outputs, outputs) { try check(output, named: name, isStated: stated[name]) }
     return outputs
+  }
+
+  /// Refuses a tensor that memory will not hold while it is known which node makes it. Throws `dim.overflow` and `limit.memory`.
+  private func checkSize(_ type: TensorType) throws(DiagnosticError) {
+    var bytes = type.element.byteCount
+    for dim in type.dims {
+      guard let size = dim.constantValue else { return }
+      if size == 0 { return }
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+      guard !overflow else {
+        throw DiagnosticError(
+          id: "dim.overflow", "\(emitter.text(type)) takes more bytes than an address can count", at: emitter.place)
+      }
+      bytes = product
+    }
+    guard bytes <= options.memoryLimit else {
+      throw DiagnosticError(
+        id: "limit.memory", "\(emitter.text(type)) takes \(bytes) bytes: the limit is \(options.memoryLimit)", at: emitter.place)
+    }
   }
 
   /// Whether a name stands further on as well; a long list is not compared with itself.

@@ -71,11 +71,7 @@ extension Operators {
     if let known = size.constantValue, let low = low.constantValue, let high = high.constantValue,
       low >= known || high >= known
     {
-      let period = max(2 * (known - 1), 1)
-      return try picked(n, x, axis, known, low, high) { index in
-        let phase = (index % period + period) % period
-        return phase < known ? phase : period - phase
-      }
+      throw n.error("onnx.operand", "axis \(axis) of size \(known) has no \(max(low, high)) elements beside its edge to reflect")
     }
     func mirrored(_ start: Dim, _ end: Dim) throws -> ValueID {
       try n.call(.reverse, [.value(n.slice(x, axis: axis, start, end))], ["axes": .ints([axis])])

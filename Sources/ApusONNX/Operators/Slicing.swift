@@ -77,6 +77,9 @@ extension Operators {
     let size = n.dims(x)[axis]
     var ends: [Dim] = []
     if let lengths = try lengths(n) {
+      guard lengths.count == n.node.outputs.count else {
+        throw n.error("onnx.operand", "there are \(lengths.count) lengths for \(n.node.outputs.count) parts")
+      }
       for length in lengths { ends.append(try n.sum(ends.last ?? 0, length)) }
       let total = ends.last ?? 0
       if n.areEqual(total, size) == .no {
@@ -85,7 +88,9 @@ extension Operators {
       try n.context.emitter.require(total, equals: size)
     } else {
       let count = try n.optionalInt("num_outputs") ?? n.node.outputs.count
-      guard count > 0 else { throw n.error("onnx.attribute", "\(count) parts are wanted") }
+      guard count == n.node.outputs.count, count > 0 else {
+        throw n.error("onnx.attribute", "\(count) parts are wanted, and the node has \(n.node.outputs.count) results")
+      }
       var length = try n.quotient(size, .constant(count))
       if n.version >= 18 {
         length = try n.quotient(n.sum(size, .constant(count - 1)), .constant(count))
