@@ -1,0 +1,147 @@
+import ApusTensor
+import Testing
+
+@Suite struct QuantizationTests {
+  private static let byteTypes: [ElementType] = [.u8, .s8]
+
+  /// Numbers that differ between runs of one test only by their seed.
+  private static func bytes(_ element: ElementType, _ shape: [Int], seed: UInt64) -> Tensor {
+    var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    let numbers = (0..<shape.reduce(1, *)).map { _ in
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return UInt8(truncatingIfNeeded: state >> 40)
+    }
+    return element == .u8 ? Tensor(numbers, shape: shape) : Tensor(numbers.map { Int8(bitPattern: $0) }, shape: shape)
+  }
+
+  private static func integer(_ tensor: Tensor, _ index: Int) -> Int {
+    switch tensor.scalar(at: index) {
+    case .signed(let value): Int(value)
+    case .unsigned(let value): Int(value)
+    case .bool, .float: 0
+    }
+  }
+
+  @Test(arguments: byteTypes, byteTypes) func productsOfBytesAreExact(_ left: ElementType, _ right: ElementType) throws {
+    let (m, k, n) = (5, 19, 7)
+    let a = Self.bytes(left, [m, k], seed: 1)
+    let b = Self.bytes(right, [k, n], seed: 2)
+    let alpha = Self.bytes(left, [m], seed: 3)
+    let beta = Self.bytes(right, [n], seed: 4)
+    let model = ModelWriter(
+      opset: 10, inputs: [.tensor("a", left, ["M", 19]), .tensor("z", left, ["M"])], outputs: ["y"],
+      initializers: ["b": b, "w": beta], nodes: [.init("MatMulInteger", ["a", "b", "z", "w"], ["y"])])
+    var expected: [Int32] = []
+    for i in 0..<m {
+      for j in 0..<n {
+        var sum = 0
+        for p in 0..<k {
+          sum += (Self.integer(a, i * k + p) - Self.integer(alpha, i)) * (Self.integer(b, p * n + j) - Self.integer(beta, j))
+        }
+        expected.append(Int32(sum))
+      }
+    }
+    #expect(try model.compiled(["a": a, "z": alpha])["y"] == Tensor(expected, shape: [m, n]))
+  }
+
+  @Test(arguments: byteTypes) func paddingOfAConvolutionIsItsZeroPoint(_ element: ElementType) throws {
+    // One row of 5, padded by 1 and 1, two groups.
+    let x = Self.bytes(element, [1, 2, 5], seed: 5)
+    let w = Self.bytes(.s8, [4, 1, 3], seed: 6)
+    let xi = Self.bytes(element, [], seed: 7)
+    let omega = Self.bytes(.s8, [4], seed: 8)
+    let model = ModelWriter(
+      opset: 10, inputs: [.tensor("x", element, [1, 2, 5]), .tensor("z", element, [])], outputs: ["y"],
+      initializers: ["w": w, "o": omega],
+      nodes: [.init("ConvInteger", ["x", "w", "z", "o"], ["y"], ["pads": [1, 1], "group": 2])])
+    var expected: [Int32] = []
+    for channel in 0..<4 {
+      for position in 0..<5 {
+        var sum = 0
+        for tap in 0..<3 where (0..<5).contains(position + tap - 1) {
+          sum += (Self.integer(x, channel / 2 * 5 + position + tap - 1) - Self.integer(xi, 0))
+            * (Self.integer(w, channel * 3 + tap) - Self.integer(omega, channel))
+        }
+        expected.append(Int32(sum))
+      }
+    }
+    #expect(try model.compiled(["x": x, "z": xi])["y"] == Tensor(expected, shape: [1, 4, 5]))
+  }
+
+  @Test func halvesRoundToEvenBeforeTheZeroPointIsAdded() throws {
+    let model = ModelWriter(
+      opset: 21, inputs: [.tensor("x", .f32, [7])], outputs: ["y"],
+      initializers: ["s": Tensor([2] as [Float], shape: []), "z": Tensor([3] as [UInt8], shape: [])],
+      nodes: [.init("QuantizeLinear", ["x", "s", "z"], ["y"])])
+    let x = Tensor([1, 3, 5, -1, -9, 1_000, .infinity] as [Float])
+    #expect(try model.compiled(["x": x])["y"] == Tensor([3, 5, 5, 3, 0, 255, 255] as [UInt8]))
+  }
+
+  @Test func blocksNeedNotFillTheirAxis() throws {
+    let model = ModelWriter(
+      opset: 21, inputs: [.tensor("x", .s8, [1, 5])], outputs: ["y"],
+      initializers: ["s": Tensor([1, 10, 100] as [Float], shape: [1, 3]), "z": Tensor([0, 1, 2] as [Int8], shape: [1, 3])],
+      nodes: [.init("DequantizeLinear", ["x", "s", "z"], ["y"], ["block_size": 2])])
+    let x = Tensor([1, 2, 3, -128, 127] as [Int8], shape: [1, 5])
+    #expect(try model.compiled(["x": x])["y"] == Tensor([1, 2, 20, -1_290, 12_500] as [Float], shape: [1, 5]))
+  }
+
+  @Test func aQuotientInHalfPrecisionRoundsThereFirst() throws {
+    let model = ModelWriter(
+      opset: 21, inputs: [.tensor("x", .f16, [2]), .tensor("s", .f16, [])], outputs: ["y"],
+      nodes: [.init("QuantizeLinear", ["x", "s"], ["y"], ["output_dtype": 5])])
+    let x = Tensor([Float16(2_049), 1] as [Float16])
+    let s = Tensor([Float16(0.333)], shape: [])
+    let quotient = (Float16(2_049) / Float16(0.333)).rounded(.toNearestOrEven)
+    #expect(try model.compiled(["x": x, "s": s])["y"] == Tensor([Int16(quotient), 3] as [Int16]))
+  }
+
+  @Test func aTensorOfZerosQuantizesToZeros() throws {
+    let model = ModelWriter(
+      opset: 11, inputs: [.tensor("x", .f32, ["N"])], outputs: ["y", "s", "z"],
+      nodes: [.init("DynamicQuantizeLinear", ["x"], ["y", "s", "z"])])
+    let results = try model.compiled(["x": Tensor([0, 0, 0] as [Float])])
+    #expect(results["y"] == Tensor([0, 0, 0] as [UInt8]))
+    #expect(results["z"] == Tensor([0] as [UInt8], shape: []))
+  }
+
+  @Test func halvesOfBytesAreWeights() throws {
+    // One row of 16 weights 0, 1, … 15 with zero point 8 and scale 2.
+    let packed = (0..<8).map { UInt8(2 * $0) | UInt8(2 * $0 + 1) << 4 }
+    let model = ModelWriter(
+      opset: 21, domains: ["com.microsoft": 1], inputs: [.tensor("x", .f32, ["N", 16])], outputs: ["y"],
+      initializers: ["b": Tensor(packed, shape: [1, 1, 8]), "s": Tensor([2] as [Float])],
+      nodes: [
+        .init("MatMulNBits", ["x", "b", "s"], ["y"], ["K": 16, "N": 1, "bits": 4, "block_size": 16], domain: "com.microsoft")
+      ])
+    var x = Array(repeating: Float(0), count: 32)
+    x[3] = 1
+    x[16 + 15] = 1
+    #expect(try model.compiled(["x": Tensor(x, shape: [2, 16])])["y"] == Tensor([-10, 14] as [Float], shape: [2, 1]))
+  }
+
+  @Test func rowsOfACacheHaveTheirOwnLengths() throws {
+    // One head of size 2; values tell positions apart, and keys of 0 make the weights of what counts equal.
+    let model = ModelWriter(
+      opset: 21, domains: ["com.microsoft": 1],
+      inputs: [
+        .tensor("q", .f32, ["B", 1, 2]), .tensor("k", .f32, ["B", 1, 2]), .tensor("v", .f32, ["B", 1, 2]),
+        .tensor("pk", .f32, ["B", 1, "P", 2]), .tensor("pv", .f32, ["B", 1, "P", 2]), .tensor("n", .s32, ["B"]),
+        .tensor("t", .s32, []),
+      ], outputs: ["y"],
+      nodes: [
+        .init(
+          "GroupQueryAttention", ["q", "k", "v", "pk", "pv", "n", "t"], ["y"], ["num_heads": 1, "kv_num_heads": 1],
+          domain: "com.microsoft")
+      ])
+    let zeros = Tensor(Array(repeating: Float(0), count: 4), shape: [2, 1, 2])
+    let cache = Tensor([4, 4, 100, 100, 2, 2, 6, 6] as [Float], shape: [2, 1, 2, 2])
+    let y = try model.compiled([
+      "q": zeros, "k": zeros, "v": Tensor([8, 8, 4, 4] as [Float], shape: [2, 1, 2]),
+      "pk": Tensor(Array(repeating: Float(0), count: 8), shape: [2, 1, 2, 2]), "pv": cache,
+      "n": Tensor([1, 2] as [Int32]), "t": Tensor([3] as [Int32], shape: []),
+    ])["y"]
+    // The first row has one earlier position, the second two.
+    #expect(try #require(y).isClose(to: Tensor([6, 6, 4, 4] as [Float], shape: [2, 1, 2])))
+  }
+}
