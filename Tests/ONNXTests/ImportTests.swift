@@ -21,7 +21,7 @@ import Testing
   }
 
   private func function(_ model: ModelWriter) throws -> Function {
-    guard case .module(let module) = try model.file().imported() else { throw DiagnosticError(id: "test.needs", "values are needed") }
+    guard case .module(let module, _) = try model.file().imported() else { throw DiagnosticError(id: "test.needs", "values are needed") }
     #expect(module.verify() == [])
     return module.functions[0]
   }
@@ -52,7 +52,7 @@ import Testing
     do {
       _ = try model.file("m.onnx").imported()
       Issue.record("imported")
-    } catch {
+    } catch let error as DiagnosticError {
       let last = error.diagnostics[0].rendered().split(separator: "\n").last.map(String.init)
       #expect(last == "m.onnx: unsupported[onnx.operator]: node 'first' (Nonsense, opset 17): the operator 'Nonsense' is not supported")
     }
