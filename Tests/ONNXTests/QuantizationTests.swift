@@ -22,7 +22,8 @@ import Testing
     }
   }
 
-  @Test(arguments: byteTypes, byteTypes) func productsOfBytesAreExact(_ left: ElementType, _ right: ElementType) throws {
+  @Test(arguments: byteTypes, byteTypes)
+  func productsOfBytesAreExact(_ left: ElementType, _ right: ElementType) throws {
     let (m, k, n) = (5, 19, 7)
     let a = Self.bytes(left, [m, k], seed: 1)
     let b = Self.bytes(right, [k, n], seed: 2)
@@ -36,7 +37,8 @@ import Testing
       for j in 0..<n {
         var sum = 0
         for p in 0..<k {
-          sum += (Self.integer(a, i * k + p) - Self.integer(alpha, i)) * (Self.integer(b, p * n + j) - Self.integer(beta, j))
+          sum += (Self.integer(a, i * k + p) - Self.integer(alpha, i))
+            * (Self.integer(b, p * n + j) - Self.integer(beta, j))
         }
         expected.append(Int32(sum))
       }
@@ -80,7 +82,9 @@ import Testing
   @Test func blocksNeedNotFillTheirAxis() throws {
     let model = ModelWriter(
       opset: 21, inputs: [.tensor("x", .s8, [1, 5])], outputs: ["y"],
-      initializers: ["s": Tensor([1, 10, 100] as [Float], shape: [1, 3]), "z": Tensor([0, 1, 2] as [Int8], shape: [1, 3])],
+      initializers: [
+        "s": Tensor([1, 10, 100] as [Float], shape: [1, 3]), "z": Tensor([0, 1, 2] as [Int8], shape: [1, 3]),
+      ],
       nodes: [.init("DequantizeLinear", ["x", "s", "z"], ["y"], ["block_size": 2])])
     let x = Tensor([1, 2, 3, -128, 127] as [Int8], shape: [1, 5])
     #expect(try model.compiled(["x": x])["y"] == Tensor([1, 2, 20, -1_290, 12_500] as [Float], shape: [1, 5]))
@@ -112,7 +116,9 @@ import Testing
       opset: 21, domains: ["com.microsoft": 1], inputs: [.tensor("x", .f32, ["N", 16])], outputs: ["y"],
       initializers: ["b": Tensor(packed, shape: [1, 1, 8]), "s": Tensor([2] as [Float])],
       nodes: [
-        .init("MatMulNBits", ["x", "b", "s"], ["y"], ["K": 16, "N": 1, "bits": 4, "block_size": 16], domain: "com.microsoft")
+        .init(
+          "MatMulNBits", ["x", "b", "s"], ["y"], ["K": 16, "N": 1, "bits": 4, "block_size": 16],
+          domain: "com.microsoft")
       ])
     var x = Array(repeating: Float(0), count: 32)
     x[3] = 1

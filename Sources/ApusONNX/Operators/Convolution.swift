@@ -50,7 +50,7 @@ extension Operators {
 
 extension NodeTranslation {
   /// The sizes of a kernel's spatial axes, those that `kernel_shape` states. Throws `onnx.attribute` where they differ.
-  fileprivate func kernel(_ w: ValueID) throws -> [Int] {
+  func kernel(_ w: ValueID) throws -> [Int] {
     let stated = try ints("kernel_shape")
     let sizes = spatial(w).compactMap(\.constantValue)
     guard sizes.count == rank(w) - 2 else { throw unsupported("the sizes of the kernel are not known before the model runs") }

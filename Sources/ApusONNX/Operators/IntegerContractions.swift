@@ -51,7 +51,8 @@ extension NodeTranslation {
 
   /// sums · scale, rounded to even, then the zero point added, saturated to the zero point's type.
   ///
-  /// The product is that of f64, in which only its last bits can be missing; the scale is what the scales' own type gives.
+  /// The product is that of f64, in which only its last bits can be missing; the scale is what the scales' own type
+  /// gives.
   func requantized(_ sums: ValueID, _ scale: ValueID, zeroPoint: ValueID) throws -> ValueID {
     let product = try call(.mul, convert(sums, to: .f64), convert(scale, to: .f64))
     let moved = try call(.add, call(.round, product), convert(zeroPoint, to: .f64))
@@ -130,28 +131,27 @@ extension NodeTranslation {
     guard element(x).byteCount == 1, element(w).byteCount == 1, element(x).isInteger, element(w).isInteger else {
       throw error("onnx.type", "\(element(x)) and \(element(w)) are not 8-bit integers")
     }
-    guard rank(x) >= 3, rank(w) == rank(x) else { throw error("onnx.shape", "a convolution takes tensors of 3 axes and more") }
-    let spatial = rank(x) - 2
-    let window = try convolutionWindow(input: Array(dims(x)[2...]), kernel: Array(dims(w)[2...]))
-    let groups = try int("group", 1)
-    var attributes = (pads: window.pads, input: x)
-    if let xi, window.pads.contains(where: { $0 != 0 }) {
-      let pads = window.pads
-      attributes.input = try call(
-        .pad, [.value(x), .value(scalarIfOne(xi))],
-        ["low": .ints([0, 0] + pads[..<spatial]), "high": .ints([0, 0] + pads[spatial...])])
-      attributes.pads = Array(repeating: 0, count: 2 * spatial)
+    guard rank(x) >= 3, rank(w) == rank(x) else {
+      throw error("onnx.shape", "a convolution takes tensors of 3 axes and more")
     }
+    let axes = rank(x) - 2
+    let windows = try Windows(self, over: spatial(x), kernel: kernel(w))
+    let groups = try int("group", 1)
+    var input = x
+    var pads = windows.constantPads ?? []
+    if windows.constantPads == nil || xi != nil && windows.isPadded {
+      input = try windows.padded(self, x, with: xi.map { .value(try scalarIfOne($0)) } ?? .integer(0))
+      pads = []
+    }
+    let attributes: KeyValuePairs<String, Meaning> = [
+      "strides": .ints(windows.strides), "pads": .ints(pads), "dilations": .ints(windows.dilations),
+      "groups": .integer(groups),
+    ]
     func convolved(_ weights: ValueID) throws -> ValueID {
-      try call(
-        .convInteger, [.value(attributes.input), .value(weights)],
-        [
-          "strides": .ints(window.strides), "pads": .ints(attributes.pads), "dilations": .ints(window.dilations),
-          "groups": .integer(groups),
-        ])
+      try call(.convInteger, [.value(input), .value(weights)], attributes)
     }
     var sums = try convolved(w)
-    let channels = try omega.map { convert(try perChannel($0, spatial), to: .s32) }
+    let channels = try omega.map { convert(try perChannel($0, axes), to: .s32) }
     if let channels {
       // The sums of the windows, once for each group.
       let ones = try filled(1, element(w), [.constant(groups)] + dims(w)[1...])
@@ -165,40 +165,12 @@ extension NodeTranslation {
     }
     if let xi {
       var totals = try total(w, Array(1..<rank(w)))
-      totals = try reshape(totals, [dims(w)[0]] + Array(repeating: 1, count: spatial))
+      totals = try reshape(totals, [dims(w)[0]] + Array(repeating: 1, count: axes))
       if let channels {
         totals = try call(.sub, totals, call(.mul, [.value(channels), .size(product(dims(w)[1...]))]))
       }
       sums = try call(.sub, sums, call(.mul, convert(scalarIfOne(xi), to: .s32), totals))
     }
     return sums
-  }
-
-  /// Strides, dilations and paddings, as the attributes of Conv have them.
-  private func convolutionWindow(input: [Dim], kernel: [Dim]) throws -> (strides: [Int], pads: [Int], dilations: [Int]) {
-    let spatial = input.count
-    let strides = try optionalInts("strides") ?? Array(repeating: 1, count: spatial)
-    let dilations = try optionalInts("dilations") ?? Array(repeating: 1, count: spatial)
-    var pads = try optionalInts("pads") ?? Array(repeating: 0, count: 2 * spatial)
-    guard strides.count == spatial, dilations.count == spatial, pads.count == 2 * spatial, strides.allSatisfy({ $0 > 0 }) else {
-      throw error("onnx.attribute", "strides, dilations and pads do not have one or two entries for each of \(spatial) axes")
-    }
-    let auto = try string("auto_pad", "NOTSET")
-    switch auto {
-    case "NOTSET", "": break
-    case "VALID": pads = Array(repeating: 0, count: 2 * spatial)
-    case "SAME_UPPER", "SAME_LOWER":
-      for axis in 0..<spatial {
-        guard let size = input[axis].constantValue, let taps = kernel[axis].constantValue else {
-          throw unsupported("'auto_pad' needs to know the sizes of its input")
-        }
-        let outputs = (size + strides[axis] - 1) / strides[axis]
-        let all = max(0, (outputs - 1) * strides[axis] + (taps - 1) * dilations[axis] + 1 - size)
-        pads[axis] = auto == "SAME_UPPER" ? all / 2 : all - all / 2
-        pads[spatial + axis] = all - pads[axis]
-      }
-    default: throw error("onnx.attribute", "there is no 'auto_pad' of \(auto)")
-    }
-    return (strides, pads, dilations)
   }
 }

@@ -19,8 +19,8 @@ extension Operators {
 }
 
 extension NodeTranslation {
-  /// The quotient is rounded in the precision of the scale, or in the one that the node states, before it is rounded to an
-  /// integer: in f16 both count.
+  /// The quotient is rounded in the precision of the scale, or in the one that the node states, before it is rounded
+  /// to an integer: in f16 both count.
   fileprivate func quantizeLinear() throws -> ValueID {
     let x = try value(0)
     let stated = try int("output_dtype", 0)
@@ -51,13 +51,15 @@ extension NodeTranslation {
       throw unsupported("\(element(x)) cannot be dequantized to \(target) with a scale of \(element(scale))")
     }
     let zero = try has(2) ? quantizationParameter(2, over: dims(x)) : scalar(0, element(x))
-    guard element(zero) == element(x) else { throw error("onnx.type", "the zero point is of another type than its tensor") }
+    guard element(zero) == element(x) else {
+      throw error("onnx.type", "the zero point is of another type than its tensor")
+    }
     let wide: ElementType = element(scale) == .f64 ? .f64 : .f32
     return convert(try call(.dequantize, x, convert(scale, to: wide), zero), to: target)
   }
 
-  /// A scale or a zero point, shaped so that it broadcasts to the tensor it belongs to: one for all, one for each index of
-  /// `axis`, or one for each block of `block_size` along it.
+  /// A scale or a zero point, shaped so that it broadcasts to the tensor it belongs to: one for all, one for each
+  /// index of `axis`, or one for each block of `block_size` along it.
   private func quantizationParameter(_ index: Int, over x: [Dim]) throws -> ValueID {
     let parameter = try value(index)
     let own = dims(parameter)
@@ -69,7 +71,7 @@ extension NodeTranslation {
     }
     if own.allSatisfy({ $0 == 1 }) { return try reshape(parameter, []) }
     guard own.count == 1, !x.isEmpty else {
-      throw error("onnx.shape", "operand \(index) has neither one element, nor one for each index of an axis or block of one")
+      throw error("onnx.shape", "operand \(index) has neither one element nor one for each index or block of an axis")
     }
     let axis = x.count == 1 ? 0 : try axis(int("axis", 1), rank: x.count)
     return try reshape(parameter, own + Array(repeating: 1, count: x.count - 1 - axis))

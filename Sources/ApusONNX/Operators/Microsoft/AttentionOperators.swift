@@ -17,8 +17,8 @@ extension Operators {
 extension NodeTranslation {
   /// What a mask of keys adds to the scores, [batch or 1, 1, S or 1, T].
   ///
-  /// [batch] holds how many keys count, [2 · batch] then also the first that does, [batch, T] and [batch, S, T] 0 for keys
-  /// that do not.
+  /// [batch] holds how many keys count, [2 · batch] then also the first that does, [batch, T] and [batch, S, T] 0 for
+  /// keys that do not.
   private func keyPenalty(_ index: Int, batch: Dim, keys: Dim) throws -> ValueID? {
     guard let mask = try optionalValue(index) else { return nil }
     let own = dims(mask)
@@ -144,30 +144,39 @@ extension NodeTranslation {
     var heads = try int("num_heads", 0)
     if rank(x) == 3, heads == 0 {
       let size = try product(inputType(2).dims[1], 2)
-      guard let count = try quotient(dims(x)[2], size).constantValue else { throw unsupported("the number of heads is not known") }
+      guard let count = try quotient(dims(x)[2], size).constantValue else {
+        throw unsupported("the number of heads is not known")
+      }
       heads = count
     }
     let whole = try rank(x) == 3 ? split(x, heads: heads) : x
     let length = dims(whole)[2]
     var positions = try value(1)
     if rank(positions) < 2 {
-      positions = try call(.add, reshape(positions, [1, 1]), convert(reshape(counted(length), [1, length]), to: element(positions)))
+      let steps = convert(try reshape(counted(length), [1, length]), to: element(positions))
+      positions = try call(.add, reshape(positions, [1, 1]), steps)
     }
     let result = try rotated(
-      whole, cos: angles(value(2), at: positions), sin: angles(value(3), at: positions), interleaved: flag("interleaved"))
+      whole, cos: angles(value(2), at: positions), sin: angles(value(3), at: positions),
+      interleaved: flag("interleaved"))
     return try rank(x) == 3 ? merged(result) : result
   }
 
   // MARK: GroupQueryAttention
 
-  /// Each row of the batch has its own number of earlier positions: `seqlens_k` + 1 − S, but none below 0. Its keys follow
-  /// these in the cache, which is as long as the longest row or as the cache was.
+  /// Each row of the batch has its own number of earlier positions: `seqlens_k` + 1 − S, but none below 0. Its keys
+  /// follow these in the cache, which is as long as the longest row or as the cache was.
   fileprivate func groupQueryAttention() throws -> [Imported] {
-    guard !(12..<max(12, inputCount)).contains(where: { has($0) }), node.outputs.count < 4 || node.outputs[3].isEmpty else {
+    guard !(12..<max(12, inputCount)).contains(where: { has($0) }),
+      node.outputs.count < 4 || node.outputs[3].isEmpty
+    else {
       throw unsupported("quantized caches, and the scores as an output, are not supported")
     }
     let (heads, keyHeads) = (try int("num_heads", 0), try int("kv_num_heads", 0))
-    guard heads > 0, keyHeads > 0 else { throw error("onnx.attribute", "the numbers of heads are missing") }
+    let countable = 1..<1 << 20
+    guard countable.contains(heads), countable.contains(keyHeads) else {
+      throw error("onnx.attribute", "the numbers of heads are missing, or none")
+    }
     var (q, k, v): (ValueID, ValueID, ValueID)
     if has(1) {
       q = try split(value(0), heads: heads)

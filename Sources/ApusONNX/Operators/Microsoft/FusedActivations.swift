@@ -32,7 +32,8 @@ extension Operators {
 }
 
 extension NodeTranslation {
-  /// The attribute `activation`, which is the name of an operator, with its numbers where either of these nodes has them.
+  /// The attribute `activation`, which is the name of an operator, with its numbers where either of these nodes has
+  /// them.
   fileprivate func activated(_ x: ValueID) throws -> ValueID {
     let name = try string("activation", "")
     let listed = try optionalFloats("activation_params") ?? []
@@ -53,7 +54,8 @@ extension NodeTranslation {
       return try call(
         .hardSigmoid, [.value(x)],
         [
-          "slope": .number(parameter(0, "activation_alpha", 0.2)), "offset": .number(parameter(1, "activation_beta", 0.5)),
+          "slope": .number(parameter(0, "activation_alpha", 0.2)),
+          "offset": .number(parameter(1, "activation_beta", 0.5)),
         ])
     case "HardSwish": return try call(.hardSwish, x)
     case "Clip":

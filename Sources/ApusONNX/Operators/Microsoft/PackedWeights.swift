@@ -13,15 +13,15 @@ extension Operators {
 }
 
 extension NodeTranslation {
-  /// a Wᵀ + bias, W [N, K] in blocks of `block_size` with a scale, and perhaps a zero point, each. Weights of 4 bits lie two in
-  /// a byte, the first in its low bits.
+  /// a Wᵀ + bias, W [N, K] in blocks of `block_size` with a scale, and perhaps a zero point, each. Weights of 4 bits
+  /// lie two in a byte, the first in its low bits.
   fileprivate func productOfPackedWeights() throws -> ValueID {
     let bits = try int("bits", 4)
     let (rows, depth, block) = (try int("N", 0), try int("K", 0), try int("block_size", 0))
     guard bits == 4 || bits == 8, !has(4) else {
       throw unsupported("weights of \(bits) bits\(has(4) ? " in another order" : "") are not supported")
     }
-    guard rows > 0, depth > 0, block > 0, block % 2 == 0 else {
+    guard [rows, depth, block].allSatisfy({ $0 > 0 && $0 < 1 << 31 }), block % 2 == 0 else {
       throw error("onnx.attribute", "'N', 'K' and 'block_size' are not the sizes of a matrix in blocks")
     }
     let blocks = (depth + block - 1) / block
@@ -29,7 +29,7 @@ extension NodeTranslation {
     let own = element(a)
     let scales = try reshape(value(2), [.constant(rows), .constant(blocks), 1])
     let weights = try reshape(
-      unpacked(value(1), bits, count: block), [.constant(rows), .constant(blocks), .constant(block)])
+      unpacked(value(1), bits), [.constant(rows), .constant(blocks), .constant(block)])
     var zero = try scalar(bits == 4 ? 8 : 128, .u8)
     var real: ValueID
     if has(3), try inputType(3).element.isFloat {
@@ -40,8 +40,9 @@ extension NodeTranslation {
       if let packed = try optionalValue(3) {
         let stored = bits == 4 ? (blocks + 1) / 2 : blocks
         let bytes = try reshape(packed, [.constant(rows), .constant(stored)])
-        let points = try unpacked(bytes, bits, count: blocks + (bits == 4 ? blocks % 2 : 0))
-        let used = try part(reshape(points, [.constant(rows), .constant(bits == 4 ? 2 * stored : stored)]), axis: 1, from: 0, to: .constant(blocks))
+        let points = try unpacked(bytes, bits)
+        let row = try reshape(points, [.constant(rows), .constant(bits == 4 ? 2 * stored : stored)])
+        let used = try part(row, axis: 1, from: 0, to: .constant(blocks))
         zero = try reshape(used, [.constant(rows), .constant(blocks), 1])
       }
       real = try call(.dequantize, weights, scales, zero)
@@ -53,19 +54,20 @@ extension NodeTranslation {
   }
 
   /// Bytes, or the halves of bytes, low ones first, along a new last axis.
-  private func unpacked(_ bytes: ValueID, _ bits: Int, count: Int) throws -> ValueID {
+  private func unpacked(_ bytes: ValueID, _ bits: Int) throws -> ValueID {
     guard element(bytes) == .u8 else { throw error("onnx.type", "packed weights are \(element(bytes)), not u8") }
     guard bits == 4 else { return bytes }
     let low = try call(.and, [.value(bytes), .integer(15)])
     let high = try call(.shiftRight, [.value(bytes), .integer(4)])
     let axis = rank(bytes)
     return try call(
-      .concat, [.value(reshape(low, dims(low) + [1])), .value(reshape(high, dims(high) + [1]))], ["axis": .integer(axis)])
+      .concat, [.value(reshape(low, dims(low) + [1])), .value(reshape(high, dims(high) + [1]))],
+      ["axis": .integer(axis)])
   }
 
-  /// LSTM whose weights are quantized, W [directions, input, 4 hidden] and R [directions, hidden, 4 hidden], each direction, or
-  /// each column, with its scale. The input goes through 8 bits as onnxruntime's does; its hidden states do too, and
-  /// these do not, so that results differ by the steps of that.
+  /// LSTM whose weights are quantized, W [directions, input, 4 hidden] and R [directions, hidden, 4 hidden], each
+  /// direction, or each column, with its scale. The input goes through 8 bits as onnxruntime's does; its hidden states
+  /// do too, and these do not, so that results differ by the steps of that.
   fileprivate func quantizedRecurrence() throws -> [Imported] {
     let x = try dynamicallyQuantized(value(0))
     let input = try call(.dequantize, x.quantized, x.scale, x.zeroPoint)

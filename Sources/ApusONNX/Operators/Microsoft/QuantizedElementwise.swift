@@ -2,8 +2,9 @@ import ApusIR
 import ApusTensor
 
 extension Operators {
-  /// onnxruntime's operators on quantized tensors. Each dequantizes in f32, computes, and quantizes, with one rounding to an
-  /// integer; where that engine looks up tables or multiplies by reciprocals, its results may be off by one from these.
+  /// onnxruntime's operators on quantized tensors. Each dequantizes in f32, computes, and quantizes, with one rounding
+  /// to an integer; where that engine looks up tables or multiplies by reciprocals, its results may be off by one from
+  /// these.
   static var quantizedElementwise: [OperatorRule] {
     let domain = "com.microsoft"
     return [

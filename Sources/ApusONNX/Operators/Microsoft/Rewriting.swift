@@ -7,7 +7,9 @@ extension NodeTranslation {
   func applying(
     _ name: String, _ operands: [Imported], version: Int, attributes: [AttributeProto] = []
   ) throws -> [Imported] {
-    guard let rule = Operators.rule("", name) else { throw unsupported("it stands for \(name), which is not supported") }
+    guard let rule = Operators.rule("", name) else {
+      throw unsupported("it stands for \(name), which is not supported")
+    }
     var other = node
     other.op = name
     other.domain = ""

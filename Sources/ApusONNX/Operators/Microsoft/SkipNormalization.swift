@@ -76,7 +76,8 @@ extension NodeTranslation {
     if let segments = try optionalValue(1) { sum = try call(.add, sum, rows(4, segments)) }
     let (own, wide): (ElementType, ElementType) = (element(sum), element(sum) == .f64 ? .f64 : .f32)
     let parts = try normalized(
-      convert(sum, to: wide), scale: value(5), shift: value(6), axis: 2, epsilon: float("epsilon", 1e-12), centred: true)
+      convert(sum, to: wide), scale: value(5), shift: value(6), axis: 2, epsilon: float("epsilon", 1e-12),
+      centred: true)
     let kept: ValueID
     if let mask = try optionalValue(7) {
       kept = try call(.reduceSum, [.value(mask)], ["axes": .ints([1])])
