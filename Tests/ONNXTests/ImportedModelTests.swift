@@ -5,9 +5,11 @@ import ApusTensor
 import Testing
 
 @Suite struct ImportedModelTests {
-  private static let open = ModelWriter(
-    inputs: [.tensor("x", .f32, ["N"]), .tensor("k", .f32, [1])], outputs: ["y"],
-    initializers: ["k": Tensor([10] as [Float])], nodes: [.init("Mul", ["x", "k"], ["y"])])
+  private static var open: ModelWriter {
+    ModelWriter(
+      inputs: [.tensor("x", .f32, ["N"]), .tensor("k", .f32, [1])], outputs: ["y"],
+      initializers: ["k": Tensor([10] as [Float])], nodes: [.init("Mul", ["x", "k"], ["y"])])
+  }
 
   @Test func oneVariantServesAllSizes() throws {
     let model = ImportedModel(try Self.open.file(), CompilerOptions(threads: 1))

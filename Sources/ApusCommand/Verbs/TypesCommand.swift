@@ -45,7 +45,9 @@ struct TypesCommand: ParsableCommand {
   private func showImported() throws {
     let types = try ONNXFile(path: model.model).importedTypes(shapes: try shapes.sizes)
     for entry in types.entries { show(entry.name, entry.element, entry.sizes) }
-    guard types.problems.isEmpty else { throw DiagnosticError(types.problems) }
+    for problem in types.problems { Console.show(problem) }
+    let status = ExitStatus.status(of: types.problems)
+    if status != .done { throw CommandFailure(status: status) }
   }
 }
 

@@ -109,7 +109,7 @@ extension ModelReport {
         }
       }
     }
-    notes = notes.map { Diagnostic(.note, id: $0.id, "it is compiled for each: \($0.message)", at: $0.place) }
+    notes = notes.map(\.asNote)
     switch try file.imported(settings) {
     case .module(let module, _):
       let report = try ModelReport(module, options)
@@ -117,8 +117,7 @@ extension ModelReport {
       memory?.assumed.merge(assumed) { own, _ in own }
       self.init(report, memory: memory, problems: report.problems + notes)
     case .needs(_, _, let problems):
-      notes = problems.map { Diagnostic(.note, id: $0.id, "it is compiled for each: \($0.message)", at: $0.place) }
-      self.init(file, problems: notes)
+      self.init(file, problems: problems.map(\.asNote))
     }
   }
 
@@ -133,6 +132,13 @@ extension ModelReport {
     inputs = file.inputs.filter(\.isRequired).compactMap(\.tensorSignature)
     outputs = file.outputs.compactMap(\.tensorSignature)
     (memory, kernels, self.problems) = (nil, 0, problems)
+  }
+}
+
+extension Diagnostic {
+  /// What keeps a model from being compiled before there are inputs, said as what it is then: no obstacle.
+  fileprivate var asNote: Diagnostic {
+    Diagnostic(.note, id: id, "the model is compiled for the sizes or values that this depends on: \(message)", at: place)
   }
 }
 

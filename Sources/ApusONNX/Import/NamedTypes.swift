@@ -14,7 +14,7 @@ public struct NamedTypes: Sendable {
   /// The inputs, initializers and results of the model's graph, in the order of the file; without those that nothing is
   /// known of.
   public let entries: [Entry]
-  /// What kept others from being typed.
+  /// What kept others from being typed; notes for what the values of inputs decide on.
   public let problems: [Diagnostic]
 }
 
@@ -24,7 +24,9 @@ extension ONNXFile {
     let translation = ModelImport(self, options)
     var problems: [Diagnostic] = []
     do {
-      if case .needs(_, _, let needed) = try translation.outcome() { problems = needed }
+      if case .needs(_, _, let needed) = try translation.outcome() {
+        problems = needed.map { Diagnostic(.note, id: $0.id, $0.message, at: $0.place) }
+      }
     } catch {
       problems = error.diagnostics
     }
