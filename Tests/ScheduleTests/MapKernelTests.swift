@@ -38,6 +38,15 @@ import Testing
     }
   }
 
+  /// The kernel numbers its symbols in another order than the host.
+  @Test func transposesInBlocksOfSymbolsInAnyOrder() throws {
+    var f = KernelFixture()
+    let (b, n, c) = (f.symbol("B"), f.symbol("N"), f.symbol("C"))
+    let x = f.input(.f32, [n, b, c])
+    let y = try f.op(.transpose, [x], [ints("perm", [1, 2, 0])])
+    try f.check([y], [randomTensor(.f32, [17, 2, 9])])
+  }
+
   /// NCHW to NHWC with a scale by channel, a shift that all share and one by place.
   @Test func transposesWithinMaps() throws {
     for shape in [[2, 5, 3, 11], [1, 16, 2, 8], [1, 4, 4, 4]] {

@@ -28,8 +28,9 @@ extension KernelLowering {
   mutating func lowerTransposed(_ axes: BlockTranspose, over domain: [Interval]) throws {
     emitter.domain = domain
     let lanes = min(schedule.vectorLanes, Self.mostRows)
-    let shape = domain.map(\.upper)
-    let (width, height) = (emitter.builder.size(shape[axes.reading]), emitter.builder.size(shape[axes.writing]))
+    // In the host's symbols, as all shapes of nests are; the domain is in the kernel's.
+    let shape = emitter.dims(of: results[0])
+    let (width, height) = (emitter.size(shape[axes.reading]), emitter.size(shape[axes.writing]))
     let blocks = emitter.builder.divide(width, emitter.builder.index(lanes))
     let wholeWidth = emitter.builder.multiply(blocks, lanes)
     let wholeHeight = emitter.builder.subtract(height, emitter.builder.remainder(height, emitter.builder.index(lanes)))
