@@ -25,6 +25,23 @@ extension ModelWriter {
     return compiled
   }
 
+  /// The one result of a single node, whose operands' sizes are open but for those of 1. Those that are nil are left out.
+  static func result(
+    of op: String, _ operands: [Tensor?], _ attributes: KeyValuePairs<String, Attribute> = [:], opset: Int = 21,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> Tensor {
+    var inputs: [Value] = []
+    var values: [String: Tensor] = [:]
+    for (index, operand) in operands.enumerated() {
+      guard let operand else { continue }
+      inputs.append(.tensor("x\(index)", operand.elementType, operand.shape.map { $0 == 1 ? .fixed(1) : .unknown }))
+      values["x\(index)"] = operand
+    }
+    let names = operands.enumerated().map { $1 == nil ? "" : "x\($0)" }
+    let model = ModelWriter(opset: opset, inputs: inputs, outputs: ["y"], nodes: [Node(op, names, ["y"], attributes)])
+    return try model.result(values, sourceLocation: sourceLocation)
+  }
+
   /// The problems for which the model is refused, on these inputs; none if it is not.
   func problems(_ inputs: [String: Tensor] = [:]) -> [Diagnostic] {
     do {

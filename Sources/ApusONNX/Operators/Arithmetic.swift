@@ -69,7 +69,16 @@ extension Operators {
       // Powers of integers agree modulo 2ⁿ whatever the sign of the base, but that of the exponent counts.
       case (false, false): other.isUnsignedInteger ? .u64 : .s64
       }
-    return n.convert(try n.call(.pow, n.convert(base, to: common), n.convert(exponent, to: common)), to: own)
+    let result = try n.call(.pow, n.convert(base, to: common), n.convert(exponent, to: common))
+    return n.convert(own.isFloat || !other.isFloat ? result : try wholeIfClose(n, result), to: own)
+  }
+
+  /// A whole number where the power is one within its error, so that it does not become the next lower integer.
+  private static func wholeIfClose(_ n: NodeTranslation, _ power: ValueID) throws -> ValueID {
+    let whole = try n.call(.round, power)
+    let error = try n.call(.abs, n.call(.sub, power, whole))
+    let bound = try n.call(.mul, [.value(n.call(.abs, whole)), .number(1e-15)])
+    return try n.call(.select, n.call(.lessEqual, error, bound), whole, power)
   }
 
   /// Bounds are operands from opset 11 on. Where the lower one lies above the upper one, the upper one holds.
