@@ -79,5 +79,7 @@ enum Operators {
     ]
   }
 
+  static var all: [OperatorRule] { families.flatMap { $0 } }
+
   static func rule(_ domain: String, _ name: String) -> OperatorRule? { table[domain]?[name] }
 }

@@ -41,6 +41,9 @@ private struct Recurrence {
     }
     x = try isBatchMajor ? n.transpose(given, [1, 0, 2]) : given
     hidden = try n.inputType(2).dims[2]
+    if let stated = try n.optionalInt("hidden_size"), n.areEqual(hidden, .constant(stated)) == .no {
+      throw n.error("onnx.attribute", "'hidden_size' is \(stated), which the weights' sizes are not")
+    }
   }
 
   /// All states `[time, directions, batch, hidden]`, and the last ones.

@@ -119,7 +119,7 @@ extension Operators {
     let moved = try n.call(.spaceToDepth, [.value(x)], ["block": .integer(block)])
     guard try !isDepthFirst(n) else { return moved }
     let (dims, result) = (n.dims(x), n.dims(moved))
-    let split = try n.reshape(moved, [dims[0], .constant(block * block), dims[1], result[2], result[3]])
+    let split = try n.reshape(moved, [dims[0], n.product(.constant(block), .constant(block)), dims[1], result[2], result[3]])
     return try n.reshape(n.transpose(split, [0, 2, 1, 3, 4]), result)
   }
 
