@@ -128,9 +128,8 @@ private final class LoopWriter {
     case .value(let limit): tests.append(try context.call(.less, [.value(values[0]), .value(limit)]))
     }
     if hasCondition { tests.append(.value(values[1])) }
-    guard let first = tests.first else {
-      throw DiagnosticError(.unsupported, id: "onnx.loop", "nothing ends the loop", at: emitter.place)
-    }
+    // That there is a condition may be found out by the first round.
+    guard let first = tests.first else { return try context.value(of: .constant(Tensor(repeating: .bool(true), .bool, shape: []))) }
     let test = tests.count == 1 ? first : try context.call(.and, tests)
     return try context.emitter.value(of: test, at: emitter.place)
   }
@@ -148,6 +147,9 @@ private final class LoopWriter {
         id: "onnx.subgraph",
         "the loop's graph gives \(round.carried.count + round.collected.count) values, where \(plan.initial.count) are carried and "
           + "\(plan.collected) collected", at: context.emitter.place)
+    }
+    if case .none = plan.limit, !hasCondition, round.condition == nil {
+      throw DiagnosticError(.unsupported, id: "onnx.loop", "nothing ends the loop", at: context.emitter.place)
     }
     var isNew = false
     if round.condition != nil, !hasCondition {
