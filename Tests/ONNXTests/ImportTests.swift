@@ -48,13 +48,15 @@ import Testing
 
   @Test func messagesNameTheNode() throws {
     let model = ModelWriter(
-      opset: 17, inputs: [.tensor("x", .f32, [2])], outputs: ["a"], nodes: [Node("Nonsense", ["x"], ["a"], name: "first")])
+      domains: ["own": 3], inputs: [.tensor("x", .f32, [2])], outputs: ["a"],
+      nodes: [Node("Nonsense", ["x"], ["a"], domain: "own", name: "first")])
+    let file = try model.file("m.onnx")
     do {
-      _ = try model.file("m.onnx").imported()
+      _ = try file.imported()
       Issue.record("imported")
     } catch let error as DiagnosticError {
       let last = error.diagnostics[0].rendered().split(separator: "\n").last.map(String.init)
-      #expect(last == "m.onnx: unsupported[onnx.operator]: node 'first' (Nonsense, opset 17): the operator 'Nonsense' is not supported")
+      #expect(last == "m.onnx: unsupported[onnx.operator]: node 'first' (own.Nonsense, opset 3): the operator 'Nonsense' is not supported")
     }
   }
 
