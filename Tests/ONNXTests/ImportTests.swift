@@ -51,13 +51,9 @@ import Testing
       domains: ["own": 3], inputs: [.tensor("x", .f32, [2])], outputs: ["a"],
       nodes: [Node("Nonsense", ["x"], ["a"], domain: "own", name: "first")])
     let file = try model.file("m.onnx")
-    do {
-      _ = try file.imported()
-      Issue.record("imported")
-    } catch let error as DiagnosticError {
-      let last = error.diagnostics[0].rendered().split(separator: "\n").last.map(String.init)
-      #expect(last == "m.onnx: unsupported[onnx.operator]: node 'first' (own.Nonsense, opset 3): the operator 'Nonsense' is not supported")
-    }
+    let error = #expect(throws: DiagnosticError.self) { _ = try file.imported() }
+    let last = error?.diagnostics.first?.rendered().split(separator: "\n").last.map(String.init)
+    #expect(last == "m.onnx: unsupported[onnx.operator]: node 'first' (own.Nonsense, opset 3): the operator 'Nonsense' is not supported")
   }
 
   @Test func functionsAreInlinedWithTheirAttributes() throws {

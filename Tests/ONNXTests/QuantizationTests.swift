@@ -111,7 +111,7 @@ import Testing
 
   @Test func halvesOfBytesAreWeights() throws {
     // One row of 16 weights 0, 1, … 15 with zero point 8 and scale 2.
-    let packed = (0..<8).map { UInt8(2 * $0) | UInt8(2 * $0 + 1) << 4 }
+    let packed: [UInt8] = (0..<8).map { (pair: UInt8) -> UInt8 in 2 * pair + 16 * (2 * pair + 1) }
     let model = ModelWriter(
       opset: 21, domains: ["com.microsoft": 1], inputs: [.tensor("x", .f32, ["N", 16])], outputs: ["y"],
       initializers: ["b": Tensor(packed, shape: [1, 1, 8]), "s": Tensor([2] as [Float])],
