@@ -6,14 +6,14 @@ import Testing
   /// What no input reaches: they stand for a system or an LLVM that fails, or for a bug of ours.
   private static let unreachable: Set<String> = [
     "compile.internal", "run.internal", "custom.failed", "custom.closure", "llvm.emit", "llvm.target",
-    "tensor.no-memory",
+    "tensor.no-memory", "onnx.internal",
     // Declarations of ops that contradict themselves, and an op that has been declared but not lowered.
     "composite.shape", "weight.place", "buffers.unsupported",
   ]
 
   /// Texts of the same form that name something else.
   private static let others: Set<String> = [
-    "alias.scope", "loop.enter", "loop.exit", "while.body", "while.condition", "while.exit", "apus.fmod",
+    "alias.scope", "loop.enter", "loop.exit", "while.body", "while.condition", "while.exit", "apus.fmod", "ai.onnx",
   ]
   private static let files = [".ir", ".apus", ".so", ".o", ".bin", ".npz", ".npy"]
 

@@ -25,6 +25,14 @@ import Testing
     #expect(try Command(shell: "$APUS opt - < /").errors.contains("error[file.unreadable]"))
   }
 
+  /// Whatever a request is, the next one is served.
+  @Test func requests() throws {
+    let run = try Command(shell: "printf 'what\\n\\nrun\\tnone.onnx\\tin\\tout\\nrun\\t\\t\\t\\n' | $APUS serve")
+    let replies = run.output.split(separator: "\n")
+    #expect(run.status == 0 && replies.count == 3 && replies.allSatisfy { $0.hasPrefix("@@ error ") }, "\(run.output)\(run.errors)")
+    #expect(replies.first?.contains("[serve.request]") == true && replies.dropFirst().first?.contains("none.onnx: error[file.missing]") == true)
+  }
+
   /// As with other tools, nothing is said when the reader has seen enough.
   @Test func aReaderThatStops() throws {
     // More than a pipe holds.

@@ -111,6 +111,7 @@ import Testing
     #expect(relu?.operandCount == 1...1 && relu?.types == [Set(ElementType.allCases).subtracting([.u8, .u16, .u32, .u64, .bool])])
     #expect(Schemas.schema("Gelu", opset: 19) == nil && Schemas.firstOpset(of: "Gelu") == 20)
     #expect(Schemas.schema("Loop", opset: 21)?.operand(40)?.isMixed == true)
-    for rule in Operators.all where rule.domain.isEmpty { #expect(Schemas.firstOpset(of: rule.name) != nil, "\(rule.name)") }
+    // The last one is onnxruntime's own, in ONNX's domain.
+    for rule in Operators.all where rule.domain.isEmpty && rule.name != "SimplifiedLayerNormalization" { #expect(Schemas.firstOpset(of: rule.name) != nil, "\(rule.name)") }
   }
 }

@@ -21,7 +21,7 @@ import Testing
   }
 
   private func function(_ model: ModelWriter) throws -> Function {
-    guard case .module(let module, _) = try model.file().imported() else { throw DiagnosticError(id: "test.needs", "values are needed") }
+    let module = try model.module()
     #expect(module.verify() == [])
     return module.functions[0]
   }

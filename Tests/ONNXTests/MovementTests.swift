@@ -48,7 +48,13 @@ import Testing
     #expect(y == Tensor([0, 0, 1, 2] as [Float], shape: [2, 2]))
   }
 
-  @Test(arguments: [("reflect", [2, 1, 0, 1, 2, 1, 0, 1]), ("edge", [0, 0, 0, 1, 2, 2, 2, 2]), ("wrap", [1, 2, 0, 1, 2, 0, 1, 2])])
+  @Test func aReflectionIsNoLongerThanTheTensor() throws {
+    #expect(throws: DiagnosticError.self) {
+      try run(Tensor([0, 1, 2] as [Int64]), ["p": Tensor([2, 3] as [Int64])], Node("Pad", ["x", "p"], ["y"], ["mode": "reflect"]))
+    }
+  }
+
+  @Test(arguments: [("edge", [0, 0, 0, 1, 2, 2, 2, 2]), ("wrap", [1, 2, 0, 1, 2, 0, 1, 2])])
   func marginsMayBeWiderThanTheTensor(mode: String, expected: [Int]) throws {
     let x = Tensor([0, 1, 2] as [Int64])
     let y = try run(x, ["p": Tensor([2, 3] as [Int64])], Node("Pad", ["x", "p"], ["y"], ["mode": .string(mode)]))

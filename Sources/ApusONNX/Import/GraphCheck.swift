@@ -73,10 +73,13 @@ extension ModelImport {
   /// Nodes that a call of a function stands for once all calls within are written out. Too many, and calls of itself, are
   /// a number beyond any limit.
   func nodeCount(of name: FunctionName) -> Int {
-    if let known = expandedCounts[name] { return known }
     let tooMany = 1 << 40
+    if let known = expandedCounts[name] {
+      if known == nil { recursive.insert(name) }
+      return known ?? tooMany
+    }
     guard let function = functions[name] else { return 0 }
-    expandedCounts[name] = tooMany
+    expandedCounts[name] = .some(nil)
     let count = nodeCount(of: function.nodes, tooMany)
     expandedCounts[name] = count
     return count

@@ -25,7 +25,10 @@ final class ModelImport {
   /// Nodes that may still be translated: graphs within graphs can be tried in several ways each.
   var nodesLeft: Int
   /// By function: nodes that a call stands for.
-  var expandedCounts: [FunctionName: Int] = [:]
+  /// nil while it is being counted.
+  var expandedCounts: [FunctionName: Int?] = [:]
+  /// Functions that call themselves, be it through others.
+  var recursive: Set<FunctionName> = []
   /// Sizes that the model has names for, where they are settled.
   private var settledSizes: [String: Int] = [:]
   /// What the model's graph says of its values.

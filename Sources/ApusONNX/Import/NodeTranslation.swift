@@ -185,8 +185,14 @@ struct NodeTranslation {
   func product(_ dims: some Sequence<Dim>) throws -> Dim { try dims.reduce(1) { try product($0, $1) } }
   /// Rounded down.
   func quotient(_ a: Dim, _ b: Dim) throws -> Dim { try context.emitter.size(.divide, a, b) }
-  func smaller(_ a: Dim, _ b: Dim) throws -> Dim { try context.emitter.size("min", a, b) }
-  func larger(_ a: Dim, _ b: Dim) throws -> Dim { try context.emitter.size("max", a, b) }
+  func smaller(_ a: Dim, _ b: Dim) throws -> Dim {
+    if isAtMost(a, b) == .yes { return a }
+    return isAtMost(b, a) == .yes ? b : try context.emitter.size("min", a, b)
+  }
+  func larger(_ a: Dim, _ b: Dim) throws -> Dim {
+    if isAtMost(a, b) == .yes { return b }
+    return isAtMost(b, a) == .yes ? a : try context.emitter.size("max", a, b)
+  }
   func areEqual(_ a: Dim, _ b: Dim) -> Trilean { context.emitter.function.symbols.equal(a, b) }
 
   // MARK: Complaining

@@ -174,7 +174,11 @@ extension ModelImport {
     guard scopes.count < Self.maximumCalls else {
       throw DiagnosticError(id: "onnx.recursion", "functions call each other more than \(Self.maximumCalls) deep", at: emitter.place)
     }
-    inlinedNodesLeft -= nodeCount(of: name)
+    let count = nodeCount(of: name)
+    guard !recursive.contains(name) else {
+      throw DiagnosticError(id: "onnx.recursion", "the function \(quoted(name.name)) calls itself: recursion", at: emitter.place)
+    }
+    inlinedNodesLeft -= count
     guard inlinedNodesLeft >= 0 else {
       throw DiagnosticError(id: "limit.nodes", "the functions' bodies have too many nodes in all", at: emitter.place)
     }

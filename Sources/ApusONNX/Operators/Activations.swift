@@ -65,6 +65,10 @@ extension Operators {
     guard n.rank(slope) <= n.rank(x) else {
       throw n.error("onnx.shape", "the slope has \(n.rank(slope)) axes, more than the \(n.rank(x)) it is broadcast to")
     }
+    // Before opset 7 a vector is a slope for each channel.
+    if n.version < 7, n.rank(slope) == 1, n.rank(x) > 2, n.dims(slope)[0] != 1 {
+      return try n.call(.prelu, x, n.reshape(slope, n.dims(slope) + Array(repeating: 1, count: n.rank(x) - 2)))
+    }
     return try n.call(.prelu, x, slope)
   }
 

@@ -20,7 +20,9 @@ extension Operators {
   /// What is left of the whole result once `pads`, or what `output_shape` or `auto_pad` make of them, are cut off.
   private static func transposedConvolution(_ n: NodeTranslation) throws -> ValueID {
     let (x, w) = (try n.value(0), try n.value(1))
-    let (kernel, spatial) = (try n.kernel(w), n.spatial(x))
+    let spatial = n.spatial(x)
+    // Only what it refuses is asked for.
+    _ = try n.kernel(w)
     let rank = spatial.count
     let strides = try n.perAxis("strides", 1, rank)
     let dilations = try n.perAxis("dilations", 1, rank)

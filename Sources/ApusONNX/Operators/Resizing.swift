@@ -354,6 +354,6 @@ struct Resampling {
       let product = try n.call(.mul, part, column(factors, [samples.after] + rest))
       sum = try sum.map { try n.call(.add, $0, product) } ?? product
     }
-    return try sum ?? source
+    return sum ?? source
   }
 }

@@ -162,7 +162,8 @@ extension Schemas {
     GreaterOrEqual 16 = = ^B =
     GridSample 16 2-2:0,1 1-1 ^b/fdh align_corners:i,mode:s,padding_mode:s
     GridSample 22 = = */fdhb =
-    GroupNormalization 21 3-3:0,0,0 1-1 fdhb epsilon:f,num_groups:i!,stash_type:i
+    GroupNormalization 18 3-3:0,0,0 1-1 fdhb epsilon:f,num_groups:i!
+    GroupNormalization 21 = = = epsilon:f,num_groups:i!,stash_type:i
     HammingWindow 17 1-1:0 1-1 il output_datatype:i,periodic:i
     HannWindow 17 1-1:0 1-1 il output_datatype:i,periodic:i
     HardSigmoid 6 1-1:0 1-1 fdh alpha:f,beta:f
