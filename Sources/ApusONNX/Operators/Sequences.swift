@@ -31,7 +31,7 @@ extension Operators {
         [.constant(try Tensor(repeating: .bool(n.has(0)), .bool, shape: []))]
       },
       OperatorRule("OptionalGetElement", folds: false) { n in
-        guard n.has(0) else { throw n.error("onnx.optional", "the optional holds nothing") }
+        guard n.has(0) else { throw n.error("onnx.operand", "the optional holds nothing") }
         return [n.input(0)]
       },
     ]

@@ -83,14 +83,10 @@ struct Windows {
       let fitting = try n.sum(n.quotient(rounded, stride), 1)
       let starting = try n.quotient(n.sum(inner, .constant(strides[axis] - 1)), stride)
       let count = try n.smaller(fitting, starting)
-      if count.constantValue != nil, count != fitting {
-        // What is left over must not make room for that window.
-        let next = try n.sum(n.product(count, stride), .constant(reach(axis)))
-        excess[axis] = try n.difference(n.difference(next, padded), 1)
-        continue
-      }
       let end = try n.sum(n.product(n.difference(count, 1), stride), .constant(reach(axis)))
-      excess[axis] = try n.larger(n.difference(end, padded), 0)
+      // Negative where a window is left out: what remains behind the others must not make room for it.
+      let spare = try n.difference(n.sum(end, .constant(strides[axis] - 1)), padded)
+      excess[axis] = try n.larger(n.difference(end, padded), n.smaller(0, spare))
     }
   }
 }
