@@ -31,23 +31,43 @@ struct Conformance {
   /// - Parameter filter: a regular expression that names of tests have a match of; nil is all.
   func outcomes(filter: String?) throws -> [String: Outcome] {
     struct Report: Decodable { let results: [String: Outcome] }
+    return try report("suite", as: Report.self) { suite in
+      ["run_backend_suite.py", "--suite", suite, "--kinds", "all", "--quiet", "--timeout", "120",
+        "--serve", "'\(Self.tool.path)' serve --threads 1"] + (filter.map { ["--filter", $0] } ?? [])
+    }.results
+  }
+
+  /// How each file of the open half of the hostile corpus was handled: `good`, or what is wrong with that.
+  func verdictsOnHostileFiles() throws -> [String: String] {
+    struct Report: Decodable {
+      struct Case: Decodable { let verdict: String }
+      let results: [String: Case]
+    }
+    // The limits of time are for an optimized build.
+    return try report("hostile", as: Report.self) { corpus in
+      ["run_hostile.py", "--corpus", corpus, "--slow", "6", "--cpu-s", "240",
+        "--cmd", "'\(Self.tool.path)' run {model} --inputs {inputs} --outputs {outputs}"]
+    }.results.mapValues(\.verdict)
+  }
+
+  /// What a runner reports on an archive that was unpacked for it.
+  private func report<Report: Decodable>(
+    _ archive: String, as _: Report.Type, _ arguments: (_ unpacked: String) -> [String]
+  ) throws -> Report {
     let scratch = FileManager.default.temporaryDirectory
       .appendingPathComponent("apus-conformance-\(UUID().uuidString)", isDirectory: true)
     try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: scratch) }
-    let unpacked = try Self.run("/usr/bin/env", ["tar", "xJf", folder.appendingPathComponent("suite.tar.xz").path, "-C", scratch.path])
-    guard unpacked.status == 0 else { throw Failure(description: "the suite cannot be unpacked: \(unpacked.text)") }
+    let packed = folder.appendingPathComponent("\(archive).tar.xz").path
+    let unpacked = try Self.run("/usr/bin/env", ["tar", "xJf", packed, "-C", scratch.path])
+    guard unpacked.status == 0 else { throw Failure(description: "\(packed) cannot be unpacked: \(unpacked.text)") }
     let report = scratch.appendingPathComponent("report.json")
+    var command = arguments(scratch.appendingPathComponent(archive).path)
+    command[0] = folder.appendingPathComponent(command[0]).path
     let jobs = max(1, ProcessInfo.processInfo.activeProcessorCount)
-    var arguments = [
-      "python3", folder.appendingPathComponent("run_backend_suite.py").path,
-      "--suite", scratch.appendingPathComponent("suite").path, "--kinds", "all", "--jobs", "\(jobs)", "--quiet",
-      "--timeout", "120", "--serve", "'\(Self.tool.path)' serve --threads 1", "--report", report.path,
-    ]
-    if let filter { arguments += ["--filter", filter] }
-    let run = try Self.run("/usr/bin/env", arguments)
+    let run = try Self.run("/usr/bin/env", ["python3"] + command + ["--jobs", "\(jobs)", "--report", report.path])
     guard let data = try? Data(contentsOf: report) else { throw Failure(description: "the runner failed: \(run.text)") }
-    return try JSONDecoder().decode(Report.self, from: data).results
+    return try JSONDecoder().decode(Report.self, from: data)
   }
 
   /// The tests of a list, without those whose operands were made initializers: they are counted apart.

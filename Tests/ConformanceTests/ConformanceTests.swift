@@ -3,7 +3,7 @@ import Testing
 
 /// ONNX's own tests, which the command runs in `serve`. `APUS_CONFORMANCE_FULL=1` takes all of them, which takes minutes;
 /// without it a few stand for the rest.
-@Suite struct ConformanceTests {
+@Suite(.serialized) struct ConformanceTests {
   private static let sample = "^test_(abs|add|relu|softmax_axis_1|reduce_sum_keepdims_example|where_example|clip)$"
 
   @Test func theSuitePassesAsItDid() throws {
@@ -25,6 +25,23 @@ import Testing
     let shortfalls = floor.shortfalls(of: found)
     #expect(shortfalls.isEmpty, "\(shortfalls.joined(separator: "; "))")
     if ProcessInfo.processInfo.environment["BLESS"] == "1" { try floor.raised(to: found).write() }
+  }
+
+  /// Files that nobody should write, and some that somebody should: what is asked for each is in the corpus.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["APUS_CONFORMANCE_FULL"] == "1")) func hostileFilesAreHandled() throws {
+    var reason = ""
+    guard let suite = Conformance(reason: &reason) else {
+      print("conformance: skipped, as \(reason)")
+      return
+    }
+    let verdicts = try suite.verdictsOnHostileFiles()
+    let bad = verdicts.filter { $0.value != "good" }
+    print("conformance: hostile: \(verdicts.count - bad.count) of \(verdicts.count) good")
+    for (name, verdict) in bad.sorted(by: { $0.key < $1.key }) { print("conformance: \(name): \(verdict)") }
+    let unsafe = bad.values.count { ["crash", "timeout", "memory", "leak"].contains($0) }
+    let found = Floor(passes: ["hostile": verdicts.count - bad.count], failures: ["unsafe": unsafe])
+    let shortfalls = try Floor().shortfalls(of: found)
+    #expect(shortfalls.isEmpty, "\(shortfalls.joined(separator: "; "))")
   }
 
   @Test func aFloorOnlyRises() {
