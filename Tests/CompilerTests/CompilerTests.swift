@@ -79,7 +79,7 @@ import Testing
     #expect(try id("a.apus", "graph f(x: f32[2]) { return x }") == nil)
     #expect(try id("a.ir", "apus-ir 1\n" + two) == nil)
     #expect(try id("b.ir", "apus-ir 1\nfunc @f(%x: f32[2]) -> f32[3] {\n  return %x\n}\n") != nil)
-    #expect(try id("a.onnx", "") == "model.onnx")
+    #expect(try id("a.onnx", "") == "onnx.model")
     #expect(try id("a.txt", "") == "file.format")
     #expect(try id("noending", "") == "file.format")
     let outside = """
