@@ -25,6 +25,7 @@ import Testing
       nodes: [.init("Frobnicate", ["x"], ["y"], domain: "own", name: "n7")])
     let problems = model.problems(["x": Tensor([1, 2] as [Float])])
     #expect(problems.map(\.id) == ["onnx.operator"] && problems.first?.severity == .unsupported)
-    #expect("\(problems.first?.rendered() ?? "")".contains("node 'n7' (own.Frobnicate, opset 1)"))
+    let text = problems.first?.rendered() ?? ""
+    #expect(text.contains("node 'n7' (own.Frobnicate, opset 1)"))
   }
 }
