@@ -71,11 +71,7 @@ struct OutputOptions: ParsableArguments {
             hint: "write a .npz or .safetensors")
         })
     }
-    do {
-      try FileManager.default.createDirectory(atPath: outputs, withIntermediateDirectories: true)
-    } catch {
-      throw DiagnosticError(id: "file.unwritable", "this folder cannot be made", at: .file(outputs))
-    }
+    try TensorFolder.make(outputs)
     for result in results { try TensorFile.write([result], path: TensorFolder.file(result.name, in: outputs)) }
   }
 

@@ -50,17 +50,11 @@ enum ProtoFolder {
   static func write(
     _ results: [(name: String, value: ONNXValue)], as signatures: [ONNXFile.Signature], to folder: String
   ) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw DiagnosticError(id: "file.unwritable", "this folder cannot be made", at: .file(folder))
-    }
+    try TensorFolder.make(folder)
     for (index, result) in results.enumerated() {
       let kind = index < signatures.count ? signatures[index].kind : .tensor(nil)
-      let path = path(folder, "output", index)
-      guard FileManager.default.createFile(atPath: path, contents: Data(kind.encoded(result.value, name: result.name))) else {
-        throw DiagnosticError(id: "file.unwritable", "this file cannot be written", at: .file(path))
-      }
+      let bytes = kind.encoded(result.value, name: result.name)
+      try OutputFile.write(path: path(folder, "output", index)) { file throws(DiagnosticError) in try file.write(bytes) }
     }
   }
 

@@ -38,7 +38,7 @@ struct TypesCommand: ParsableCommand {
 
   private func show(_ name: String, _ element: ElementType, _ sizes: [Int?]) {
     let dims = sizes.map { $0.map(String.init) ?? "?" }
-    Output.print("\(name)\t\(element.protobufName)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
+    Output.print("\(name)\t\(ElementType.onnxName(element.onnxDataType))\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
   }
 
   /// Shows what could be typed, and says what kept the rest from it.
@@ -48,26 +48,5 @@ struct TypesCommand: ParsableCommand {
     for problem in types.problems { Console.show(problem) }
     let status = ExitStatus.status(of: types.problems)
     if status != .done { throw CommandFailure(status: status) }
-  }
-}
-
-extension ElementType {
-  /// The name in ONNX's `TensorProto.DataType`.
-  fileprivate var protobufName: String {
-    switch self {
-    case .f32: "FLOAT"
-    case .f64: "DOUBLE"
-    case .f16: "FLOAT16"
-    case .bf16: "BFLOAT16"
-    case .s8: "INT8"
-    case .s16: "INT16"
-    case .s32: "INT32"
-    case .s64: "INT64"
-    case .u8: "UINT8"
-    case .u16: "UINT16"
-    case .u32: "UINT32"
-    case .u64: "UINT64"
-    case .bool: "BOOL"
-    }
   }
 }

@@ -106,7 +106,7 @@ private final class LoopWriter {
     }
     values += plan.initial.map { .value($0) }
     for type in rows ?? [] {
-      let zero = try context.value(of: .constant(Tensor(repeating: .signed(0).converted(to: type.element), type.element, shape: [])))
+      let zero = try context.value(of: .constant(Tensor(repeating: .signed(0), type.element, shape: [])))
       values.append(.value(context.emitter.broadcast(zero, to: [fixedRows ?? 0] + type.dims)))
     }
     return CarriedValues(values, group: 0)

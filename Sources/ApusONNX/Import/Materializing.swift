@@ -105,7 +105,7 @@ extension Tensor {
   /// Each element converted.
   func mapped(to element: ElementType) -> Tensor? {
     guard var result = try? Tensor.uninitialized(element, shape: shape) else { return nil }
-    for index in 0..<count { result.setScalar(scalar(at: index).converted(to: element), at: index) }
+    for index in 0..<count { result.setScalar(scalar(at: index), at: index) }
     return result
   }
 }

@@ -140,7 +140,7 @@ private struct GridSampling {
     var result = try n.call(.gatherElements, source, spread(index), attributes: ["axis": .integer(2)])
     let inside = try taps.compactMap(\.isInside).reduce(ValueID?.none) { sum, next in try sum.map { try n.call(.and, $0, next) } ?? next }
     if let inside {
-      let zero = try n.constant(Tensor(repeating: .signed(0).converted(to: n.element(source)), n.element(source), shape: []))
+      let zero = try n.constant(Tensor(repeating: .signed(0), n.element(source), shape: []))
       result = try n.call(.select, spread(inside), result, zero)
     }
     let weight = try taps.compactMap(\.weight).reduce(ValueID?.none) { product, next in

@@ -47,7 +47,7 @@ extension Operators {
 
   private static func listed(_ n: NodeTranslation, _ values: [Scalar], _ element: ElementType) throws -> Tensor {
     var tensor = try Tensor.uninitialized(element, shape: [values.count])
-    for (index, value) in values.enumerated() { tensor.setScalar(value.converted(to: element), at: index) }
+    for (index, value) in values.enumerated() { tensor.setScalar(value, at: index) }
     return tensor
   }
 
