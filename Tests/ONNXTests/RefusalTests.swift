@@ -97,6 +97,30 @@ import Testing
     #expect(model.problems(["x": Tensor([1, 2, 3, 4] as [Float], shape: [1, 1, 2, 2])]).map(\.id).contains("onnx.scale"))
   }
 
+  @Test func axesThatNothingCanCount() {
+    let model = ModelWriter(
+      opset: 18, inputs: [.tensor("x", .f32, [1, 1, .fixed(1 << 40), 1])], outputs: ["y"],
+      initializers: ["s": Tensor([1, 1, 1, 1 << 31] as [Int64])],
+      nodes: [Node("Resize", ["x", "", "", "s"], ["y"], ["mode": "nearest", "keep_aspect_ratio_policy": "not_smaller"])])
+    let found = #expect(throws: DiagnosticError.self) { try model.file().imported() }
+    #expect(found?.diagnostics.map(\.id) == ["onnx.scale"])
+  }
+
+  /// A float attribute may be any number, also where integers take it.
+  @Test(arguments: [(.infinity, .max), (-.infinity, .min), (.nan, 0), (-1, -1), (3e9, -1_294_967_296)] as [(Float, Int32)])
+  func numbersThatNoIntegerHolds(value: Float, expected: Int32) throws {
+    let model = ModelWriter(
+      opset: 13, inputs: [.tensor("x", .s32, [1, 1, 2, 2])], outputs: ["y"],
+      initializers: ["roi": Tensor([0, 0, -1, -1, 1, 1, -1, -1] as [Float]), "sizes": Tensor([1, 1, 1, 1] as [Int64])],
+      nodes: [
+        Node(
+          "Resize", ["x", "roi", "", "sizes"], ["y"],
+          ["mode": "nearest", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": .float(value)])
+      ])
+    let y = try model.result(["x": Tensor([1, 2, 3, 4] as [Int32], shape: [1, 1, 2, 2])])
+    #expect(y == Tensor([expected], shape: [1, 1, 1, 1]))
+  }
+
   @Test func graphsAndFunctions() {
     let nothing = ModelWriter(inputs: [.tensor("x", .f32, [2])], outputs: [], nodes: [Node("Abs", ["x"], ["z"])])
     #expect(nothing.problems(["x": x]).map(\.id) == ["onnx.graph"])

@@ -170,7 +170,9 @@ struct NodeTranslation {
   func constant(_ tensor: Tensor) throws -> ValueID { try context.value(of: .constant(tensor)) }
   /// A scalar constant.
   func scalar(_ value: Double, _ element: ElementType) throws -> ValueID {
-    try constant(Tensor(repeating: element.isFloat ? .float(value) : .signed(Int64(value)).self, element, shape: []))
+    // An integer wraps; what none can hold, as a model's attributes may, saturates.
+    let integer = element.isFloat ? nil : Int64(exactly: value.rounded(.towardZero))
+    return try constant(Tensor(repeating: integer.map { .signed($0) } ?? .float(value), element, shape: []))
   }
   /// A tensor of one number repeated.
   func filled(_ value: Double, _ element: ElementType, _ dims: [Dim]) throws -> ValueID {

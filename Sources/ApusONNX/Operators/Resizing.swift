@@ -82,9 +82,12 @@ extension Operators {
       return Double(after) / Double(before)
     }
     let scale = policy == "not_larger" ? ratios.min() ?? 1 : ratios.max() ?? 1
-    return axes.map { axis in
-      let before = Double(dims[axis].constantValue ?? 0)
-      return Resampling.Samples(before: dims[axis], after: .constant(Int(scale * before + 0.5)), scale: scale, width: scale * before)
+    return try axes.map { axis in
+      let width = scale * Double(dims[axis].constantValue ?? 0)
+      guard let after = Int(exactly: (width + 0.5).rounded(.towardZero)) else {
+        throw n.error("onnx.scale", "an axis of \(width) elements is none")
+      }
+      return Resampling.Samples(before: dims[axis], after: .constant(after), scale: scale, width: width)
     }
   }
 }
