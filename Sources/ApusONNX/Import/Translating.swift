@@ -81,7 +81,7 @@ extension ModelImport {
   }
 
   /// Refuses a tensor that memory will not hold while it is known which node makes it. Throws `dim.overflow` and `limit.memory`.
-  private func checkSize(_ type: TensorType) throws(DiagnosticError) {
+  func checkSize(_ type: TensorType) throws(DiagnosticError) {
     var bytes = type.element.byteCount
     for dim in type.dims {
       guard let size = dim.constantValue else { return }
@@ -123,7 +123,9 @@ extension ModelImport {
       guard tensor != nil || input.isAbsent, (tensor?.count ?? 0) <= limit else { return nil }
       tensors.append(tensor)
     }
-    let trial = ModelImport(path: path, model, ImportOptions(evaluate: evaluate), externalData, functions)
+    var limited = ImportOptions(evaluate: evaluate)
+    limited.memoryLimit = options.memoryLimit
+    let trial = ModelImport(path: path, model, limited, externalData, functions)
     trial.scopes = scopes
     trial.calls = calls
     trial.inlinedNodesLeft = inlinedNodesLeft

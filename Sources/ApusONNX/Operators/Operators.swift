@@ -76,6 +76,8 @@ enum Operators {
       recurrence,
       attention,
       sequences,
+      spectra,
+      signalTables,
     ]
   }
 
