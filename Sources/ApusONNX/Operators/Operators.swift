@@ -70,6 +70,7 @@ enum Operators {
       matrixProducts,
       convolutions,
       pooling,
+      unpooling,
       normalization,
       normalizationByNorm,
       droppingOut,
