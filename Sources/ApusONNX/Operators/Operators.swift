@@ -77,6 +77,11 @@ enum Operators {
       recurrence,
       attention,
       sequences,
+      causalConvolution,
+      flexAttention,
+      uniqueness,
+      wordCounts,
+      optimizers,
       spectra,
       signalTables,
     ]

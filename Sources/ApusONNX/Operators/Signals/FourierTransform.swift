@@ -9,8 +9,8 @@ import ApusTensor
 struct FourierTransform {
   /// The most points that a transform may have.
   static let maximumLength = 1 << 22
-  /// Elements of a matrix at most: 4 MiB of f32.
-  private static let matrixElements = 1 << 20
+  /// Elements of a matrix at most: 2 MiB of f32.
+  private static let matrixElements = 1 << 19
 
   private let n: NodeTranslation
   private let length: Int
