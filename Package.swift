@@ -70,6 +70,12 @@ let package = Package(
       ]),
     library("Apus", ["ApusCompiler", "ApusGraph", "ApusTensor", "ApusRuntime", "ApusSupport"]),
 
+    library(
+      "ApusFuzz",
+      [
+        "ApusCompiler", "ApusPasses", "ApusInterpreter", "ApusIR", "ApusRuntime", "ApusONNX", "ApusTensor", "ApusSupport",
+      ]),
+
     // Commands
     .executableTarget(
       name: "ApusCommand",
@@ -124,6 +130,7 @@ let package = Package(
         "ApusCompiler", "Apus", "ApusIR", "ApusPasses", "ApusInterpreter", "ApusMemory", "ApusRuntime", "ApusTarget",
         "ApusTensor", "ApusSupport",
       ]),
+    tests("FuzzTests", ["ApusFuzz", "ApusCompiler", "ApusInterpreter", "ApusIR", "ApusPasses", "ApusTensor", "ApusSupport"]),
     tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
     tests("ConformanceTests", ["ApusCommand"], exclude: ["floor.json"]),
     tests("FileTests", ["ApusCommand", "ApusCompiler", "Apus", "ApusIR", "ApusSupport"]),

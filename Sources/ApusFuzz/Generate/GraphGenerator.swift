@@ -1,0 +1,53 @@
+import ApusIR
+import ApusSupport
+import ApusTensor
+
+/// Draws modules that are valid by construction, from the declarations of the ops.
+///
+/// All ops, all element types, symbolic and empty axes, broadcasts, values with several readers, `if`, `while`, calls and
+/// weights. Sizes are drawn so that the numbered constraints of the ops hold.
+public struct GraphGenerator: Sendable {
+  /// How large graphs get.
+  public struct Limits: Sendable {
+    /// Elements of a value at the upper bounds of the symbols.
+    public var elements = 1 << 12
+    /// Regions and calls within each other.
+    public var nesting = 2
+    public var parameters = 6
+    public var symbols = 3
+    /// Of a hundred ops that depend on sizes being right, how many are kept.
+    public var guardPercent = 20
+    /// The ops that are drawn.
+    public var codes: [OpCode] {
+      didSet { plainCodes = Self.plain(codes) }
+    }
+    /// Those of them that run no other code.
+    public private(set) var plainCodes: [OpCode]
+
+    public init(codes: [OpCode]? = nil) {
+      self.codes = codes ?? OpChoice.codes
+      plainCodes = Self.plain(self.codes)
+    }
+
+    private static func plain(_ codes: [OpCode]) -> [OpCode] {
+      codes.filter { !$0.traits.contains(.controlFlow) && $0 != .call }
+    }
+  }
+
+  public var limits: Limits
+  /// What has been drawn so far; what is rare in it is drawn first.
+  public var coverage = DrawCoverage()
+
+  public init(limits: Limits = Limits()) { self.limits = limits }
+
+  /// A module whose first function is what runs. It has about `ops` ops besides those that fetch operands.
+  public mutating func module(seed: UInt64, ops: Int) -> Module {
+    var drawing = GraphDrawing("main", seed: seed, limits, ops: ops, coverage)
+    drawing.drawOps(ops)
+    drawing.finish()
+    coverage = drawing.coverage
+    var module = Module(drawing.function)
+    for callee in drawing.callees { module.add(callee) }
+    return module
+  }
+}

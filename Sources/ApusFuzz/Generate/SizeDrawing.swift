@@ -1,0 +1,78 @@
+import ApusIR
+import ApusTensor
+
+/// Sizes of axes.
+extension GraphDrawing {
+  /// Whether a value of that shape is small enough, whatever the symbols are.
+  func fits(_ dims: [Dim]) -> Bool {
+    guard let count = try? Dim.product(dims) else { return false }
+    let bounds = function.symbols.bounds(of: count)
+    if let upper = bounds.upper { return upper <= limits.elements && dims.count <= 7 }
+    guard let estimate = try? count.evaluate({ function.symbols[$0].bounds.upper ?? 64 }) else { return false }
+    return estimate <= limits.elements && dims.count <= 7
+  }
+
+  /// A size that is known: small ones mostly, those around widths of vectors now and then, rarely none.
+  mutating func constantSize(_ range: ClosedRange<Int> = 0...64) -> Int {
+    let all = [1, 2, 3, 4, 5, 1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 64].filter(range.contains)
+    if range.contains(0), draw.chance(3) { return 0 }
+    return draw.pick(all) ?? draw.int(range)
+  }
+
+  mutating func size() throws -> Dim {
+    guard draw.chance(30) else { return .constant(constantSize()) }
+    return try openSize()
+  }
+
+  /// A size that only a run knows: a symbol, or an expression of one.
+  mutating func openSize() throws -> Dim {
+    let symbols = function.symbols.ids.filter { function.symbols[$0].origin == .argument }
+    let symbol: Dim
+    if symbols.count < limits.symbols, symbols.isEmpty || draw.chance(40) {
+      let lower = draw.one(of: [0, 1, 1, 1, 2, 3])
+      let bounds = DimBounds(lower: lower, upper: lower + draw.int(1...8))
+      symbol = .symbol(function.symbols.append(Symbol(name: "N\(function.symbols.count)", bounds: bounds)))
+      // A parameter whose shape tells what the symbol is.
+      let type = TensorType(draw.one(of: ElementType.allCases), [symbol])
+      function.addParameter(type, name: "x\(function.parameters.count)")
+    } else {
+      guard let known = draw.pick(symbols) else { return .constant(constantSize()) }
+      symbol = .symbol(known)
+    }
+    switch draw.int(0...9) {
+    case 0: return try Dim.product(symbol, .constant(draw.int(2...4)))
+    case 1: return try Dim.sum(symbol, .constant(draw.int(1...3)))
+    case 2 where function.symbols.bounds(of: symbol).lower ?? 0 > 0:
+      return try Dim.floordiv(Dim.sum(symbol, 1), 2)
+    case _: return symbol
+    }
+  }
+
+  /// A shape that is small enough.
+  mutating func shape(_ rank: Int) throws -> [Dim] {
+    var dims: [Dim] = []
+    for _ in 0..<rank {
+      let size = try size()
+      dims.append(fits(dims + [size]) ? size : 1)
+    }
+    return dims
+  }
+
+  mutating func rank(_ range: ClosedRange<Int> = 0...4) -> Int {
+    draw.pick([0, 1, 1, 2, 2, 2, 3, 3, 4, 5].filter(range.contains)) ?? range.lowerBound
+  }
+
+  /// The least that a size can be.
+  func least(_ dim: Dim) -> Int { max(function.symbols.bounds(of: dim).lower ?? 0, 0) }
+
+  /// A divisor of a size: 1 unless the size is known.
+  mutating func divisor(of dim: Dim) -> Int {
+    guard let value = dim.constantValue, value > 0 else { return 1 }
+    return draw.one(of: (1...value).filter { value % $0 == 0 })
+  }
+
+  /// The shape with the axes at its end left out, or made 1, at random: what is repeated to give the whole shape.
+  mutating func repeatable(_ dims: [Dim]) -> [Dim] {
+    dims.suffix(draw.int(0...dims.count)).map { draw.chance(25) ? 1 : $0 }
+  }
+}
