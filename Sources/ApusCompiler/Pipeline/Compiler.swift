@@ -1,5 +1,6 @@
 import ApusBuffers
 import ApusIR
+import ApusMemory
 import ApusPasses
 import ApusRuntime
 import ApusSupport
@@ -78,4 +79,16 @@ public struct CompiledModel: Sendable {
 
   /// Which intermediate values share memory.
   public var plan: ArenaPlan { loops.plan }
+}
+
+extension CompiledModel {
+  /// Checks, by a sweep that shares nothing with the planner, that no two values that are alive together share memory for
+  /// inputs of these shapes.
+  ///
+  /// Throws `memory.invalid`, and what the shapes are refused with.
+  public func validatePlan(inputShapes: [[Int]]) throws {
+    let binding = try SizeBinding(loops.module.functions[0], shapes: inputShapes)
+    let (problem, numbers) = try plan.instance { (try? binding.value(of: .symbol($0))) ?? 0 }
+    try ApusMemory.validate(numbers, for: problem)
+  }
 }

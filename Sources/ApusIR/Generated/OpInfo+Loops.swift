@@ -260,11 +260,11 @@ extension OpInfo {
 
   static let contract = OpInfo(
     code: .contract, name: "contract", group: "loops",
-    signature: "contract(lhs: &[..a]T, rhs: &[..c]T, out: &[..o]U, depth: <>s64, rows: <>s64, columns: <>s64, indices: <>s64*, lhs_axes: ints, rhs_axes: ints, out_axes: ints, block: ints, unroll: int = 1, accumulate: bool = false, taps: ints = [])  where T: any, U: any",
-    summary: "The contraction micro-kernel. For i < `rows`, j < `columns`: out[o + i, + j] = epilogue(i, j, (accumulate ? out[o + i, + j] : 0) + Σ p < depth lhs[l + i, + p] · rhs[r + p, + j]), kept in registers throughout. The index operands are those of lhs, then rhs, then out; i, j, p advance along the named axes. With `taps`, p is a channel and a tap, the tap fastest: rhs is read at p / count along its first axis, and taps[p % count] further along j; depth is a multiple of their count. The epilogue region, if not empty, takes row, column and a register of the accumulator, and yields the register to store.",
+    signature: "contract(lhs: &[..a]A, rhs: &[..c]B, out: &[..o]U, depth: <>s64, rows: <>s64, columns: <>s64, indices: <>s64*, lhs_axes: ints, rhs_axes: ints, out_axes: ints, block: ints, unroll: int = 1, accumulate: bool = false, taps: ints = [])  where A: any, B: any, U: any",
+    summary: "The contraction micro-kernel. For i < `rows`, j < `columns`: out[o + i, + j] = epilogue(i, j, (accumulate ? out[o + i, + j] : 0) + Σ p < depth lhs[l + i, + p] · rhs[r + p, + j]), in the type of the accumulator, and kept in registers throughout. The index operands are those of lhs, then rhs, then out; i, j, p advance along the named axes. With `taps`, p is a channel and a tap, the tap fastest: rhs is read at p / count along its first axis, and taps[p % count] further along j; depth is a multiple of their count. The epilogue region, if not empty, takes row, column and a register of the accumulator, and yields the register to store.",
     operands: [
-      OperandInfo("lhs", TypePattern(.dims([.pack("a")]), .variable("T"), form: .buffer)),
-      OperandInfo("rhs", TypePattern(.dims([.pack("c")]), .variable("T"), form: .buffer)),
+      OperandInfo("lhs", TypePattern(.dims([.pack("a")]), .variable("A"), form: .buffer)),
+      OperandInfo("rhs", TypePattern(.dims([.pack("c")]), .variable("B"), form: .buffer)),
       OperandInfo("out", TypePattern(.dims([.pack("o")]), .variable("U"), form: .buffer)),
       OperandInfo("depth", TypePattern(.dims([]), .fixed(.s64), form: .register)),
       OperandInfo("rows", TypePattern(.dims([]), .fixed(.s64), form: .register)),
@@ -285,7 +285,8 @@ extension OpInfo {
       RegionInfo("epilogue"),
     ],
     typeVariables: [
-      TypeVariable("T", .any),
+      TypeVariable("A", .any),
+      TypeVariable("B", .any),
       TypeVariable("U", .any),
     ],
     traits: [.memory],
@@ -295,6 +296,7 @@ extension OpInfo {
       ConstraintInfo("C2", "one index for each axis of the three buffers"),
       ConstraintInfo("C3", "`block` is the rows and the lanes of columns that the registers hold"),
       ConstraintInfo("C4", "no tap is negative"),
+      ConstraintInfo("C5", "lhs and rhs both hold numbers of one kind: floats, or integers"),
     ],
     maxULP: 0)
 

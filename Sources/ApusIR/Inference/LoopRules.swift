@@ -87,6 +87,9 @@ extension TypeInference {
         list.count == 2 && list[0] != list[1] && list.allSatisfy { $0 >= 0 && $0 < rank }, "C1", .attribute(axes),
         "\(list) of rank \(rank)")
     }
+    let (left, right) = (operand("lhs").element, operand("rhs").element)
+    try require(
+      left != .bool && right != .bool && left.isFloat == right.isFloat, "C5", .operand(1), "they are \(left) and \(right)")
     let count = operandList("indices").count
     try require(count == total, "C2", .op, "\(count) for \(total) axes")
     let block = ints("block")

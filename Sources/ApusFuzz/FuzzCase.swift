@@ -1,0 +1,61 @@
+import ApusIR
+import ApusPasses
+
+/// What one test tries: a module, the passes that it goes through, and the seed of its inputs.
+public struct FuzzCase: Sendable {
+  public var module: Module
+  /// From phase `graph` to phase `fused`.
+  public var passes: Pipeline
+  /// What inputs and orders are drawn from.
+  public var seed: UInt64
+
+  public init(_ module: Module, passes: Pipeline = Passes.standard, seed: UInt64) {
+    self.module = module
+    self.passes = passes
+    self.seed = seed
+  }
+}
+
+/// What is compared with what.
+public enum Oracle: String, Sendable, CaseIterable {
+  /// The verifier accepts the module, before and after every pass.
+  case verifier
+  /// What is printed is read back as the same.
+  case text
+  /// The interpreter finds the same before and after a pass.
+  case passes
+  /// The module compiles.
+  case compile
+  /// Generated code computes what the interpreter does.
+  case code
+  /// The lowered loops mean what the graph means.
+  case loops
+  /// One thread and two make the same bits, aligned memory or not.
+  case threads
+  /// Runs on shapes A, B and A again: the same bits for the same inputs.
+  case replay
+  /// A run leaves its inputs alone.
+  case inputs
+  /// The memory plan has no two live values in one place.
+  case plan
+  /// Two compilations make code that computes the same bits.
+  case determinism
+}
+
+/// What went wrong.
+public struct Failure: Sendable, Hashable {
+  public var oracle: Oracle
+  /// The pass after which it went wrong, if it is one.
+  public var pass: String?
+  /// What was found, on one line or more.
+  public var detail: String
+
+  public init(_ oracle: Oracle, after pass: String? = nil, _ detail: String) {
+    self.oracle = oracle
+    self.pass = pass
+    self.detail = detail
+  }
+
+  /// Failures with the same key are likely the same bug.
+  public var key: String { pass.map { "\(oracle.rawValue):\($0)" } ?? oracle.rawValue }
+}

@@ -1,0 +1,178 @@
+import ApusCompiler
+import ApusIR
+import ApusInterpreter
+import ApusPasses
+import ApusRuntime
+import ApusSupport
+import ApusTensor
+
+/// Runs a case through everything that must agree.
+///
+/// One judge serves one thread of a campaign: it keeps the thread pools.
+public final class Judge {
+  /// What is left out: `loops` is slow, for instance.
+  public var oracles: Set<Oracle>
+  private let one = ThreadPool(threads: 1)
+  private let two = ThreadPool(threads: 2)
+
+  public init(oracles: Set<Oracle> = Set(Oracle.allCases)) { self.oracles = oracles }
+
+  /// The first thing that is wrong; `nil` where all agree.
+  ///
+  /// Throws what says nothing about the compiler, as when no inputs are found or a run takes too long.
+  public func judge(_ fuzzCase: FuzzCase) throws -> Failure? {
+    if let failure = checkText(fuzzCase.module) { return failure }
+    var inputs = InputDrawing(seed: fuzzCase.seed)
+    guard let main = fuzzCase.module.functions.first else { return nil }
+    let references = [
+      try Reference(fuzzCase.module, inputs.inputs(of: main)), try Reference(fuzzCase.module, inputs.inputs(of: main)),
+    ]
+    if let failure = try checkPasses(fuzzCase, references) { return failure }
+    return try checkCode(fuzzCase, references)
+  }
+
+  private func checks(_ oracle: Oracle) -> Bool { oracles.contains(oracle) }
+
+  // MARK: Text and passes
+
+  private func checkText(_ module: Module) -> Failure? {
+    if checks(.verifier), let problem = Self.problem(module) { return Failure(.verifier, problem) }
+    guard checks(.text) else { return nil }
+    let document = module.document()
+    do {
+      let again = try Module.parse(SourceText(name: "case.ir", text: document.text), constants: MemoryConstants(document))
+      let printed = again.text()
+      return printed == document.text ? nil : Failure(.text, "printed, read and printed again:\n\(printed)")
+    } catch {
+      return Failure(.text, "what is printed cannot be read: \(error)")
+    }
+  }
+
+  static func problem(_ module: Module) -> String? {
+    let found = module.verify()
+    return found.isEmpty ? nil : "\(DiagnosticError(found))"
+  }
+
+  /// Each pass of the case by itself: the verifier and the interpreter look at what it leaves.
+  private func checkPasses(_ fuzzCase: FuzzCase, _ references: [Reference]) throws -> Failure? {
+    guard checks(.passes) || checks(.verifier) else { return nil }
+    var module = fuzzCase.module
+    for step in fuzzCase.passes.steps {
+      let name = step.pass.name
+      let isChanged: Bool
+      do {
+        isChanged = try step.pass.run(on: &module, step.arguments)
+      } catch {
+        return Failure(.compile, after: name, "\(error)")
+      }
+      guard isChanged else { continue }
+      if checks(.verifier), let problem = Self.problem(module) { return Failure(.verifier, after: name, problem) }
+      guard checks(.passes) else { continue }
+      for reference in references {
+        let outcome = try RunOutcome { try Reference.interpreter(module).run(reference.inputs) }
+        if let problem = reference.contradiction(outcome) { return Failure(.passes, after: name, problem) }
+      }
+    }
+    return nil
+  }
+
+  // MARK: Generated code
+
+  private func compile(_ fuzzCase: FuzzCase) throws -> CompiledModel {
+    try Compiler(
+      CompilerOptions(threads: 1, passes: fuzzCase.passes, memoryLimit: 1 << 28, operations: FuzzOperations.compiled)
+    ).compile(fuzzCase.module)
+  }
+
+  private func checkCode(_ fuzzCase: FuzzCase, _ references: [Reference]) throws -> Failure? {
+    guard checks(.compile) else { return nil }
+    let model: CompiledModel
+    do {
+      model = try compile(fuzzCase)
+    } catch let error as DiagnosticError {
+      return Failure(.compile, "\(error)")
+    }
+    if let failure = try checkPlan(model, references) { return failure }
+    if let failure = try checkLoops(model, references) { return failure }
+    guard checks(.code) else { return nil }
+    let executables = [model.executable.on(two), model.executable.on(one)]
+    var firsts: [RunOutcome] = []
+    for reference in references {
+      let copies = reference.inputs.map(Self.copied)
+      let outcome = try RunOutcome { try executables[0].run(reference.inputs) }
+      if let problem = reference.contradiction(outcome) { return Failure(.code, problem) }
+      if checks(.inputs), copies != reference.inputs { return Failure(.inputs, "an input has changed") }
+      firsts.append(outcome)
+    }
+    if let failure = try checkReplay(executables, references, firsts) { return failure }
+    return try checkDeterminism(fuzzCase, references, firsts)
+  }
+
+  /// A, then B, then A again; and on one thread.
+  private func checkReplay(
+    _ executables: [Executable], _ references: [Reference], _ firsts: [RunOutcome]
+  ) throws -> Failure? {
+    for (reference, first) in zip(references, firsts) {
+      if checks(.threads) {
+        let guarded = try reference.inputs.map { try GuardedMemory.copy($0) }
+        let outcome = try RunOutcome { try executables[1].run(guarded) }
+        if !outcome.isSame(as: first) { return Failure(.threads, Self.difference(first, outcome)) }
+      }
+      guard checks(.replay) else { continue }
+      let again = try RunOutcome { try executables[0].run(reference.inputs) }
+      if !again.isSame(as: first) { return Failure(.replay, Self.difference(first, again)) }
+    }
+    return nil
+  }
+
+  private func checkDeterminism(
+    _ fuzzCase: FuzzCase, _ references: [Reference], _ firsts: [RunOutcome]
+  ) throws -> Failure? {
+    // A second compilation is dear: some cases do.
+    guard checks(.determinism), fuzzCase.seed % 16 == 0 else { return nil }
+    let again = try compile(fuzzCase).executable.on(one)
+    for (reference, first) in zip(references, firsts) {
+      let outcome = try RunOutcome { try again.run(reference.inputs) }
+      if !outcome.isSame(as: first) { return Failure(.determinism, Self.difference(first, outcome)) }
+    }
+    return nil
+  }
+
+  private func checkPlan(_ model: CompiledModel, _ references: [Reference]) throws -> Failure? {
+    guard checks(.plan) else { return nil }
+    for reference in references where reference.hasResults {
+      do {
+        try model.validatePlan(inputShapes: reference.inputs.map(\.shape))
+      } catch {
+        return Failure(.plan, "\(error)")
+      }
+    }
+    return nil
+  }
+
+  private func checkLoops(_ model: CompiledModel, _ references: [Reference]) throws -> Failure? {
+    guard checks(.loops) else { return nil }
+    if let problem = Self.problem(model.loops.module) { return Failure(.verifier, after: "lower", problem) }
+    for reference in references {
+      let outcome = try RunOutcome { try Reference.interpreter(model.loops.module).run(reference.inputs) }
+      if let problem = reference.contradiction(outcome) { return Failure(.loops, problem) }
+    }
+    return nil
+  }
+
+  private static func copied(_ tensor: Tensor) -> Tensor {
+    guard var copy = try? Tensor.uninitialized(tensor.elementType, shape: tensor.shape) else { return tensor }
+    copy.withUnsafeMutableBytes { target in tensor.withUnsafeBytes { target.copyMemory(from: $0) } }
+    return copy
+  }
+
+  private static func difference(_ first: RunOutcome, _ again: RunOutcome) -> String {
+    guard case .results(let a) = first, case .results(let b) = again else { return "\(first), then \(again)" }
+    for (index, (x, y)) in zip(a, b).enumerated() where x != y {
+      for element in 0..<min(x.count, y.count) where x.scalar(at: element) != y.scalar(at: element) {
+        return "element \(element) of result \(index) is \(x.scalar(at: element)), then \(y.scalar(at: element))"
+      }
+    }
+    return "NaN of other bits"
+  }
+}

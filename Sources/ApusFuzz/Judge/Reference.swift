@@ -1,0 +1,88 @@
+import ApusIR
+import ApusInterpreter
+import ApusSupport
+import ApusTensor
+
+/// What a module's results on some inputs have to be, whoever computes them.
+struct Reference {
+  let inputs: [Tensor]
+  private let outcome: Outcome
+
+  private enum Outcome {
+    /// Bounds of every result.
+    case enclosed([Enclosure])
+    /// Results whose bounds are not known, as where a branch depends on rounding.
+    case types([(ElementType, Int)])
+    /// The run ends with this diagnostic.
+    case failure(id: String)
+  }
+
+  /// The work that the interpreter may do for one case.
+  private static let limits = Limits(memory: 1 << 28, steps: 1 << 22)
+
+  /// Throws what is no result of the module: a limit that was hit.
+  init(_ module: Module, _ inputs: [Tensor]) throws {
+    self.inputs = inputs
+    let interpreter = Self.interpreter(module)
+    do {
+      if let enclosures = try interpreter.enclose(inputs) {
+        outcome = .enclosed(enclosures)
+      } else {
+        outcome = .types(try interpreter.run(inputs).map { ($0.elementType, $0.rank) })
+      }
+    } catch let error as DiagnosticError {
+      let id = error.diagnostics.first?.id ?? ""
+      if id.hasPrefix("limit.") { throw error }
+      outcome = .failure(id: id)
+    }
+  }
+
+  static func interpreter(_ module: Module) -> Interpreter {
+    Interpreter(module, limits: limits, customOperations: FuzzOperations.interpreted)
+  }
+
+  /// Whether there are results to compare with.
+  var hasResults: Bool { if case .failure = outcome { false } else { true } }
+
+  /// What is wrong with results; `nil` where nothing is.
+  func contradiction(_ found: RunOutcome) -> String? {
+    switch (outcome, found) {
+    case (.failure, _): return nil
+    case (.enclosed, .failure(let text)), (.types, .failure(let text)): return "fails: \(text)"
+    case (.enclosed(let enclosures), .results(let results)):
+      guard enclosures.count == results.count else { return "\(results.count) results for \(enclosures.count)" }
+      for (index, (enclosure, result)) in zip(enclosures, results).enumerated() {
+        if let problem = enclosure.contradiction(result) { return "result \(index): \(problem)" }
+      }
+      return nil
+    case (.types(let types), .results(let results)):
+      let isFitting = types.elementsEqual(results) { $0.0 == $1.elementType && $0.1 == $1.rank }
+      return isFitting ? nil : "the results have other types"
+    }
+  }
+}
+
+/// How a run ended.
+enum RunOutcome: Equatable {
+  case results([Tensor])
+  case failure(String)
+
+  init(_ body: () throws -> [Tensor]) throws {
+    do {
+      self = .results(try body())
+    } catch let error as DiagnosticError {
+      let first = error.diagnostics.first
+      if first?.id.hasPrefix("limit.") == true { throw error }
+      self = .failure("\(first?.id ?? ""): \(first?.message ?? "")")
+    }
+  }
+
+  /// The diagnostic's id or the bits: what must be the same again.
+  func isSame(as other: RunOutcome) -> Bool {
+    switch (self, other) {
+    case (.results(let a), .results(let b)): a == b
+    case (.failure, .failure): true
+    case (.results, .failure), (.failure, .results): false
+    }
+  }
+}
