@@ -15,7 +15,7 @@ public struct ONNXFile: Sendable {
       (self.name, self.kind, self.hasDefault) = (name, kind, hasDefault)
     }
 
-    /// nil for what is no tensor, and for types that Apus has no tensors of.
+    /// nil for what is no tensor, and for types that Apus has no tensors of; of a narrow type, the one that carries it.
     public var elementType: ElementType? {
       if case .tensor(let type) = kind { type?.element } else { nil }
     }
@@ -33,7 +33,9 @@ public struct ONNXFile: Sendable {
 
   /// The declared type of a tensor.
   public struct TensorKind: Sendable {
+    /// For a narrow type, the one that carries its values.
     public let element: ElementType
+    package let narrowType: NarrowType?
     /// nil where even the rank is open. A size is a number, or as the file calls it, or "?".
     public let sizes: [Size]?
   }
@@ -94,7 +96,9 @@ extension ONNXFile.Kind {
   fileprivate init(_ type: TypeProto) {
     switch type {
     case .tensor(let dataType, let shape):
-      self = .tensor(ElementType(onnx: dataType).map { .init(element: $0, sizes: shape?.map { ONNXFile.Size($0) }) })
+      self = .tensor(StoredType(onnx: dataType).map {
+        .init(element: $0.carrier, narrowType: $0.narrow, sizes: shape?.map { ONNXFile.Size($0) })
+      })
     case .sequence(let element): self = .sequence(element.map { Self($0) } ?? .tensor(nil))
     case .optional(let element): self = .optional(element.map { Self($0) } ?? .tensor(nil))
     case .map, .sparseTensor, .opaque: self = .other

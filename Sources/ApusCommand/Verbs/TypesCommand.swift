@@ -33,18 +33,19 @@ struct TypesCommand: ParsableCommand {
 
   private func show(_ name: String, _ type: TensorType, _ shown: inout Set<String>) {
     guard shown.insert(name).inserted else { return }
-    show(name, type.element, type.dims.map(\.constantValue))
+    show(name, type.element, nil, type.dims.map(\.constantValue))
   }
 
-  private func show(_ name: String, _ element: ElementType, _ sizes: [Int?]) {
+  private func show(_ name: String, _ element: ElementType, _ narrowType: NarrowType?, _ sizes: [Int?]) {
     let dims = sizes.map { $0.map(String.init) ?? "?" }
-    Output.print("\(name)\t\(ElementType.onnxName(element.onnxDataType))\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
+    let type = narrowType?.name ?? ElementType.onnxName(element.onnxDataType)
+    Output.print("\(name)\t\(type)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
   }
 
   /// Shows what could be typed, and says what kept the rest from it.
   private func showImported() throws {
     let types = try ONNXFile(path: model.model).importedTypes(shapes: try shapes.sizes)
-    for entry in types.entries { show(entry.name, entry.element, entry.sizes) }
+    for entry in types.entries { show(entry.name, entry.element, entry.narrowType, entry.sizes) }
     for problem in types.problems { Console.show(problem) }
     let status = ExitStatus.status(of: types.problems)
     if status != .done { throw CommandFailure(status: status) }

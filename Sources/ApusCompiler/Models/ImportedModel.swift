@@ -218,8 +218,11 @@ extension ONNXFile.Kind {
     }
     switch (self, value) {
     case (.tensor(let type), .tensor(let tensor)):
-      guard let type, type.element != tensor.elementType else { return nil }
-      return problem("a tensor of \(type.element.name)")
+      guard let type else { return nil }
+      guard type.element == tensor.elementType else { return problem("a tensor of \(type.element.name)") }
+      guard let narrow = type.narrowType, let index = narrow.firstMisfit(in: tensor) else { return nil }
+      return Diagnostic(
+        id: "input.value", "'\(name)' is of type \(narrow.name), which does not have its element \(index): \(tensor.scalar(at: index))")
     case (.tensor, _): return problem("a tensor")
     case (.sequence(let element), .sequence(let entries)):
       return entries.lazy.compactMap { element.mismatch($0, name) }.first

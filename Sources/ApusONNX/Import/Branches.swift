@@ -33,6 +33,8 @@ extension ModelImport {
     }
   }
 
+  private func typeName(_ imported: Imported) -> String { storedType(of: imported)?.name ?? "no tensor" }
+
   private func badCondition(_ element: ElementType) -> DiagnosticError {
     DiagnosticError(id: "onnx.condition", "a condition is one bool, not \(element)", at: emitter.place)
   }
@@ -68,12 +70,14 @@ extension ModelImport {
     case yielded
     case fixed(Imported)
     case sequence([Form])
+    case narrow(Form, NarrowType)
 
     func filled(from results: inout ArraySlice<ValueID>) -> Imported {
       switch self {
       case .yielded: results.popFirst().map { .value($0) } ?? .poison
       case .fixed(let imported): imported
       case .sequence(let parts): .sequence(parts.map { $0.filled(from: &results) })
+      case .narrow(let form, let type): form.filled(from: &results).marked(type)
       }
     }
   }
@@ -83,6 +87,11 @@ extension ModelImport {
   ) throws -> Form {
     switch (a, b) {
     case (.absent, .absent): return .fixed(.absent)
+    case (.narrow(let first, let type), .narrow(let second, let other)) where type == other:
+      return .narrow(try agree(first, second, op, &yields, &types, knownSymbols: knownSymbols), type)
+    case (.narrow, _), (_, .narrow):
+      throw DiagnosticError(
+        id: "onnx.type", "one branch gives \(typeName(a)), the other \(typeName(b))", at: emitter.place)
     case (.sequence(let first), .sequence(let second)) where first.count == second.count:
       return .sequence(
         try zip(first, second).map { try agree($0, $1, op, &yields, &types, knownSymbols: knownSymbols) })

@@ -59,14 +59,14 @@ extension ModelImport {
 
   /// Refuses a result whose element type the graph states to be another. Throws `onnx.type`.
   func check(_ output: Imported, named name: String, isStated stated: TypeProto?) throws(DiagnosticError) {
-    guard let stated, let found = type(of: output) else { return }
+    guard let stated, let found = storedType(of: output) else { return }
     guard case .tensor(let dataType, _) = stated else {
       if case .opaque = stated { return }
       throw DiagnosticError(id: "onnx.type", "tensor \(quoted(name)): the graph states that it is no tensor", at: emitter.place)
     }
-    guard dataType != 0, dataType != found.element.onnxDataType else { return }
+    guard dataType != 0, StoredType(onnx: dataType) != found else { return }
     throw DiagnosticError(
-      id: "onnx.type", "tensor \(quoted(name)): it is of type \(found.element), and the graph states \(ElementType.onnxName(dataType))",
+      id: "onnx.type", "tensor \(quoted(name)): it is of type \(found.name), and the graph states \(ElementType.onnxName(dataType))",
       at: emitter.place)
   }
 

@@ -10,6 +10,8 @@ indirect enum Imported {
   /// Integers that sizes define, in row-major order; the element type may be one of floats.
   case sizes([Dim], shape: [Int], ElementType)
   case sequence([Imported])
+  /// A value or constant of the carrier of a narrow type, of which ONNX has it.
+  case narrow(Imported, NarrowType)
   /// An operand or result that is left out, and the empty optional.
   case absent
   /// What a node that was refused would have given. Reading it is not another mistake.

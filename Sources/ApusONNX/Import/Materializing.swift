@@ -22,6 +22,7 @@ extension ModelImport {
       let meaning: Meaning = shape.isEmpty ? .size(dims[0]) : .sizes(dims)
       let value = try emitter.value(of: meaning, as: element, at: emitter.place)
       return emitter.reshape(value, to: shape.map { .constant($0) })
+    case .narrow(let carried, _): return try value(of: carried)
     case .sequence: throw DiagnosticError(.unsupported, id: "onnx.sequence", "a sequence stands where a tensor is needed")
     case .absent: throw DiagnosticError(id: "onnx.operand", "an operand that the operator needs is left out")
     case .poison: throw EmissionError.silent
@@ -38,6 +39,7 @@ extension ModelImport {
       guard sizes.count == dims.count else { return nil }
       let tensor = Tensor(sizes.map { Int64($0) }, shape: shape)
       return element == .s64 ? tensor : tensor.mapped(to: element)
+    case .narrow(let carried, _): return constant(of: carried)
     case .sequence, .absent, .poison: return nil
     }
   }
@@ -55,6 +57,7 @@ extension ModelImport {
     case .constant(let constant):
       TensorType(constant.tensor.elementType, constant.tensor.shape.map { .constant($0) })
     case .sizes(_, let shape, let element): TensorType(element, shape.map { .constant($0) })
+    case .narrow(let carried, _): type(of: carried)
     case .sequence, .absent, .poison: nil
     }
   }

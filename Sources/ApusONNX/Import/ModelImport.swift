@@ -154,7 +154,7 @@ final class ModelImport {
   func bind(_ name: String, _ imported: Imported) {
     guard !name.isEmpty else { return }
     scopes[scopes.count - 1].names[name] = imported
-    if case .value(let value) = imported, scopes.count == 1, emitter.function.name(of: value) == nil {
+    if case .value(let value) = imported.carried, scopes.count == 1, emitter.function.name(of: value) == nil {
       emitter.function.setName(name, of: value)
     }
   }
@@ -166,12 +166,12 @@ final class ModelImport {
   func bindInitializers(of graph: GraphProto) {
     for proto in graph.initializers {
       let tensor = attempt(at: proto.place) { try externalData.tensor(proto) }
-      bind(proto.name, tensor.map { .constant($0) } ?? .poison)
+      bind(proto.name, tensor.map { .constant($0).marked(proto.narrowType) } ?? .poison)
     }
     for sparse in graph.sparseInitializers {
       let name = sparse.values?.name ?? ""
       let tensor = attempt(at: .node(file: path, description: "tensor \(quoted(name))")) { try sparse.tensor(externalData) }
-      bind(name, tensor.map { .constant($0) } ?? .poison)
+      bind(name, tensor.map { .constant($0).marked(sparse.values?.narrowType) } ?? .poison)
     }
   }
 
@@ -184,9 +184,9 @@ final class ModelImport {
         guard let form = options.forms[input.name] else {
           throw NeedsValues(inputs: [input.name], problem: "what this input holds is not known before the model runs")
         }
-        return try parameters(form, input.name, at: place)
+        return try parameters(form, input.name, at: place).marked(input.type?.narrowType)
       case .tensor, .map, .sparseTensor, .opaque, nil:
-        return try parameter(try type(of: input, at: place), input.name, at: place)
+        return try parameter(try type(of: input, at: place), input.name, at: place).marked(input.type?.narrowType)
       }
     }
     scopes[0].names[input.name] = bound ?? .poison
@@ -217,7 +217,7 @@ final class ModelImport {
         input.type == nil ? .error : .unsupported, id: "onnx.input",
         input.type == nil ? "the input has no type" : "only tensors can be inputs", at: place)
     }
-    guard let element = ElementType(onnx: dataType) else {
+    guard let element = StoredType(onnx: dataType)?.carrier else {
       throw DiagnosticError(
         .unsupported, id: "onnx.type", "elements of type \(ElementType.onnxName(dataType)) are not supported", at: place)
     }
@@ -290,7 +290,7 @@ final class ModelImport {
     case .sequence(let entries):
       let parts = try entries.compactMap { try structured($0) }
       return parts.count == entries.count ? .sequence(parts) : nil
-    case .value, .constant, .sizes: return .tensor(try value(of: imported))
+    case .value, .constant, .sizes, .narrow: return .tensor(try value(of: imported))
     }
   }
 }

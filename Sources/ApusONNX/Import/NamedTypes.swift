@@ -6,7 +6,9 @@ public import ApusTensor
 public struct NamedTypes: Sendable {
   public struct Entry: Sendable {
     public let name: String
+    /// For a narrow type, the one that carries its values.
     public let element: ElementType
+    package let narrowType: NarrowType?
     /// nil where a size is not known before the model runs.
     public let sizes: [Int?]
   }
@@ -40,8 +42,9 @@ extension ModelImport {
     let names = graph.inputs.map(\.name) + graph.initializers.map(\.name) + graph.nodes.flatMap(\.outputs)
     var seen: Set<String> = []
     return names.compactMap { name in
-      guard seen.insert(name).inserted, let type = scopes.first?.names[name].flatMap({ self.type(of: $0) }) else { return nil }
-      return NamedTypes.Entry(name: name, element: type.element, sizes: type.dims.map(\.constantValue))
+      guard seen.insert(name).inserted, let found = scopes.first?.names[name], let type = type(of: found) else { return nil }
+      return NamedTypes.Entry(
+        name: name, element: type.element, narrowType: found.narrowType, sizes: type.dims.map(\.constantValue))
     }
   }
 }

@@ -79,7 +79,7 @@ extension ModelImport {
     // What failed before the trial has been taken down.
     guard trial.diagnostics.hasErrors || !trial.needed.problems.isEmpty else { return EmissionError.silent }
     var (inputs, shapes) = (trial.needed.inputs, trial.needed.shapes)
-    for case .value(let value) in imported {
+    for case .value(let value) in imported.lazy.map(\.carried) {
       let needs = needs(of: value)
       inputs.formUnion(needs.inputs)
       shapes = shapes || needs.shapes

@@ -66,15 +66,15 @@ extension ModelImport {
     }
     let translation = NodeTranslation(node: node, version: version, context: self, inputs: inputs)
     if rule.folds {
-      if let folded = try folded(rule, translation) { return folded }
+      if let folded = try folded(rule, translation) { return marked(folded, of: node, inputs) }
       if let sizes = try symbolic(rule, translation) { return sizes }
     }
-    return try rule.translate(translation)
+    return marked(try rule.translate(translation), of: node, inputs)
   }
 
   /// The outputs, if the model's graph states no other types for them.
   private func checked(_ outputs: [Imported], of node: NodeProto) throws -> [Imported] {
-    for case .value(let value) in outputs { try checkSize(emitter.type(of: value)) }
+    for case .value(let value) in outputs.lazy.map(\.carried) { try checkSize(emitter.type(of: value)) }
     guard !stated.isEmpty, scopes.count == 1 else { return outputs }
     for (name, output) in zip(node.outputs, outputs) { try check(output, named: name, isStated: stated[name]) }
     return outputs
@@ -130,19 +130,21 @@ extension ModelImport {
     trial.calls = calls
     trial.inlinedNodesLeft = inlinedNodesLeft
     trial.emitter.place = emitter.place
-    let inputs: [Imported] = tensors.map { $0.map { .constant($0) } ?? .absent }
+    let inputs: [Imported] = zip(tensors, translation.inputs).map { tensor, input in
+      tensor.map { .constant($0).marked(input.narrowType) } ?? .absent
+    }
     let outputs = try rule.translate(
       NodeTranslation(node: translation.node, version: translation.version, context: trial, inputs: inputs))
     var results: [ValueID] = []
     var folded: [Imported] = []
     for output in outputs {
-      switch output {
+      switch output.carried {
       case .value(let value):
         let size = trial.emitter.type(of: value).dims.reduce(1.0) { $0 * Double($1.constantValue ?? 0) }
         guard size <= Double(limit) || trial.emitter.type(of: value).dims.contains(where: { $0.constantValue == nil }) else { return nil }
         results.append(value)
       case .constant, .sizes, .absent: break
-      case .sequence, .poison: return nil
+      case .sequence, .narrow, .poison: return nil
       }
     }
     var computed: [Tensor] = []
@@ -153,8 +155,8 @@ extension ModelImport {
     }
     var rest = computed[...]
     for output in outputs {
-      if case .value = output, let tensor = rest.popFirst() {
-        folded.append(.constant(tensor))
+      if case .value = output.carried, let tensor = rest.popFirst() {
+        folded.append(.constant(tensor).marked(output.narrowType))
       } else {
         folded.append(output)
       }

@@ -101,6 +101,15 @@ indirect enum TypeProto: Sendable {
   case sequence(TypeProto?)
   case optional(TypeProto?)
   case map, sparseTensor, opaque
+
+  /// The narrow type of the tensors that it is of.
+  var narrowType: NarrowType? {
+    switch self {
+    case .tensor(let dataType, _): NarrowType(rawValue: dataType)
+    case .sequence(let element), .optional(let element): element?.narrowType
+    case .map, .sparseTensor, .opaque: nil
+    }
+  }
 }
 
 enum DimProto: Sendable, Hashable {

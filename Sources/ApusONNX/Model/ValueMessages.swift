@@ -11,8 +11,15 @@ extension ONNXFile.Kind {
 
   private func read(_ message: WireReader) throws(DiagnosticError) -> (name: String, value: ONNXValue) {
     switch self {
-    case .tensor:
+    case .tensor(let type):
       let proto = try TensorProto(message)
+      // Of these the elements alone do not tell what they were.
+      if let type, proto.narrowType != type.narrowType {
+        let name = type.narrowType?.name ?? ElementType.onnxName(type.element.onnxDataType)
+        throw DiagnosticError(
+          id: "onnx.value", "the tensor is of type \(ElementType.onnxName(proto.dataType)), and the model declares \(name)",
+          at: proto.place)
+      }
       return (proto.name, .tensor(try proto.tensor()))
     case .sequence(let element):
       var (name, entries): (String, [ONNXValue]) = ("", [])
@@ -52,6 +59,8 @@ extension ONNXFile.Kind {
       out.text(1, name)
       out.integer(2, element.numberInSequence)
       out.data(element.fieldInSequence, element.encoded(value, name: ""))
+    case (.tensor(let type), .tensor(let tensor)):
+      return TensorProto.encoded(tensor, name: name, as: type?.element == tensor.elementType ? type?.narrowType : nil)
     case (_, .tensor(let tensor)): return TensorProto.encoded(tensor, name: name)
     case (_, .sequence(let entries)):
       var element = Self.tensor(nil)

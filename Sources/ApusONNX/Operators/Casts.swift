@@ -5,34 +5,45 @@ extension Operators {
   /// Conversions between element types.
   static var casts: [OperatorRule] {
     [
-      OperatorRule("Cast", value: { n in try converted(n, n.value(0), to: n.elementType("to")) }),
-      OperatorRule("CastLike", value: { n in try converted(n, n.value(0), to: n.inputType(1).element) }),
+      OperatorRule("Cast") { n in [try n.cast(n.value(0), to: n.storedType("to"))] },
+      OperatorRule("CastLike") { n in [try n.cast(n.value(0), to: n.storedType(1))] },
       OperatorRule("BitCast") { n in
-        let (x, element) = (try n.value(0), try n.elementType("to"))
-        guard n.element(x) != element else { return [.value(x)] }
-        return [.value(try bits(n, x, as: element))]
+        let (from, to) = (try n.storedType(0), try n.storedType("to"))
+        guard from != to else { return [n.input(0)] }
+        guard from.bitCount == to.bitCount else {
+          throw n.error("onnx.type", "elements of \(from.name) and of \(to.name) differ in width")
+        }
+        guard from.narrow == nil, to.narrow == nil else { return [try n.bitCast(n.value(0), from, to)] }
+        return [.value(try bits(n, n.value(0), as: to.carrier))]
       },
     ]
   }
 
-  /// Floats beyond a narrow or unsigned integer's range lose their high bits, as integers do. ONNX leaves it open, and
-  /// its reference and models' runtimes do so.
-  private static func converted(_ n: NodeTranslation, _ x: ValueID, to element: ElementType) throws -> ValueID {
-    guard n.element(x).isFloat, element.isInteger, element != .s32, element != .s64 else { return n.convert(x, to: element) }
-    guard element == .u64 else {
-      return n.convert(n.convert(x, to: element.byteCount < 4 ? .s32 : .s64), to: element)
-    }
-    let isNegative = try n.call(.less, [.value(x), .integer(0)])
-    return try n.call(.select, isNegative, n.convert(n.convert(x, to: .s64), to: element), n.convert(x, to: element))
-  }
-
   private static func bits(_ n: NodeTranslation, _ x: ValueID, as element: ElementType) throws -> ValueID {
-    guard n.element(x).byteCount == element.byteCount else {
-      throw n.error("onnx.type", "elements of \(n.element(x)) and of \(element) differ in width")
-    }
     // A bool's byte is 0 or 1 with us, and any other byte becomes 1.
     if n.element(x) == .bool || element == .bool { return n.convert(x, to: element) }
     return try n.call(.bitcast, [.value(x)], ["to": .elementType(element)])
+  }
+}
+
+extension NodeTranslation {
+  /// The tensor in another type, as `Cast` and the attributes of the node have it.
+  fileprivate func cast(_ x: ValueID, to type: StoredType) throws -> Imported {
+    switch type {
+    case .own(let element): .value(try converted(x, to: element))
+    case .narrow(let narrow): .value(try narrowed(x, to: narrow)).marked(narrow)
+    }
+  }
+
+  /// Floats beyond a narrow or unsigned integer's range lose their high bits, as integers do. ONNX leaves it open, and
+  /// its reference and models' runtimes do so.
+  func converted(_ x: ValueID, to element: ElementType) throws -> ValueID {
+    guard self.element(x).isFloat, element.isInteger, element != .s32, element != .s64 else { return convert(x, to: element) }
+    guard element == .u64 else {
+      return convert(convert(x, to: element.byteCount < 4 ? .s32 : .s64), to: element)
+    }
+    let isNegative = try call(.less, [.value(x), .integer(0)])
+    return try call(.select, isNegative, convert(convert(x, to: .s64), to: element), convert(x, to: element))
   }
 }
 

@@ -5,17 +5,20 @@ extension Operators {
   /// Tensors that the file holds, and tensors of one number.
   static var constants: [OperatorRule] {
     [
-      OperatorRule("Constant", folds: false) { n in [.constant(try constant(n))] },
-      OperatorRule("ConstantOfShape", value: { n in
+      OperatorRule("Constant", folds: false) { n in
+        let proto = n.attribute("value")?.tensor ?? n.attribute("sparse_value")?.sparseTensor?.values
+        return [.constant(try constant(n)).marked(proto?.narrowType)]
+      },
+      OperatorRule("ConstantOfShape") { n in
         let dims = try n.sizes(0, "the shape")
         if let negative = dims.first(where: { $0.constantValue.map { $0 < 0 } ?? false }) {
           throw n.error("onnx.shape", "the shape has the negative size \(negative.constantValue ?? 0)")
         }
-        guard let proto = n.attribute("value")?.tensor else { return try n.filled(0, .f32, dims) }
+        guard let proto = n.attribute("value")?.tensor else { return [.value(try n.filled(0, .f32, dims))] }
         let value = try n.context.externalData.tensor(proto)
         guard value.count == 1 else { throw n.error("onnx.attribute", "the value has \(value.count) elements, not one") }
-        return n.broadcast(try n.constant(value.reshaped([])), to: dims)
-      }),
+        return [.value(n.broadcast(try n.constant(value.reshaped([])), to: dims)).marked(proto.narrowType)]
+      },
     ]
   }
 

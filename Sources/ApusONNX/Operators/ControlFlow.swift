@@ -90,18 +90,22 @@ private struct LoopTranslation {
     let first = runs == nil ? try condition(n.value(1)) : nil
     let values = try initial.map { try n.value(of: $0) }
     let plan = LoopPlan(limit: limit, condition: first, initial: values, collected: collected)
+    let types = initial.map(\.narrowType)
+    var rowTypes: [NarrowType?] = []
     let results = try n.context.loop(plan) { counter, carried in
       let number = shaped(n.convert(counter, to: numberType), like: 0)
       // A round only runs where the condition holds.
       let holds = try n.context.value(of: .constant(Tensor(repeating: .bool(true), .bool, shape: conditionShape)))
-      let outputs = try n.context.outputs(of: body, [.value(number), .value(holds)] + carried.map { .value($0) })
+      let outputs = try n.context.outputs(of: body, [.value(number), .value(holds)] + marked(carried, types))
+      try n.requireTypes(types, of: outputs[1...initial.count])
+      rowTypes = outputs.dropFirst(initial.count + 1).map(\.narrowType)
       let goes = n.context.constant(of: outputs[0])
       return LoopRound(
         condition: goes?.integer(at: 0) == 1 ? nil : try condition(n.value(of: outputs[0])),
         carried: try outputs[1...initial.count].map { try n.value(of: $0) },
         collected: try outputs.dropFirst(initial.count + 1).map { try n.value(of: $0) })
     }
-    return (results.last + results.collected).map { .value($0) }
+    return marked(results.last, types) + marked(results.collected, rowTypes)
   }
 
   private var numberType: ElementType {
@@ -127,6 +131,7 @@ private struct LoopTranslation {
       let number = try Tensor(repeating: .signed(Int64(round)), .s64, shape: shape)
       let holds = try Tensor(repeating: .bool(true), .bool, shape: conditionShape)
       let outputs = try n.context.outputs(of: body, [.constant(number), .constant(holds)] + carried)
+      try n.requireTypes(initial.map(\.narrowType), of: outputs[1...initial.count])
       carried = Array(outputs[1...initial.count])
       for (index, row) in outputs.dropFirst(initial.count + 1).enumerated() { rows[index].append(row) }
       guard let goes = n.context.constant(of: outputs[0]), goes.count == 1 else {
@@ -144,7 +149,23 @@ private struct LoopTranslation {
       let value = try n.value(of: row)
       return try n.reshape(value, [1] + n.dims(value))
     }
-    return .value(parts.count == 1 ? parts[0] : try n.call(.concat, parts.map { .value($0) }, ["axis": .integer(0)]))
+    let whole = parts.count == 1 ? parts[0] : try n.call(.concat, parts.map { .value($0) }, ["axis": .integer(0)])
+    return .value(whole).marked(rows[0].narrowType)
+  }
+}
+
+/// Values as those of the narrow types that they carry.
+private func marked(_ values: [ValueID], _ types: [NarrowType?]) -> [Imported] {
+  zip(values, types).map { .value($0).marked($1) }
+}
+
+extension NodeTranslation {
+  /// What a round carries on is of the narrow types that it began with. Throws `onnx.type`.
+  fileprivate func requireTypes(_ types: [NarrowType?], of outputs: ArraySlice<Imported>) throws {
+    for (type, output) in zip(types, outputs) where type != output.narrowType {
+      let found = context.storedType(of: output)?.name ?? "no tensor"
+      throw error("onnx.type", "the body carries on \(found), and what it began with is of another type: \(type?.name ?? "none such")")
+    }
   }
 }
 
@@ -154,6 +175,7 @@ extension Operators {
     let count = try scanInputCount(n, 0)
     let body = try n.graph("body")
     let values = try (0..<n.inputCount).map { try n.value($0) }
+    let types = n.inputs.map(\.narrowType)
     let states = Array(values.dropLast(count))
     let axes = try n.ints("scan_input_axes", Array(repeating: 0, count: count))
     guard axes.count == count else { throw n.error("onnx.attribute", "there are \(axes.count) axes for \(count) inputs") }
@@ -161,22 +183,22 @@ extension Operators {
     let collected = body.outputs.count - states.count
     guard collected >= 0 else { throw n.error("onnx.subgraph", "the body gives fewer values than there are states") }
     let length = try scanLength(n, scans)
-    var (last, rows) = try scanned(
-      n, body, states, scans, limit: .size(length), rows: length,
+    let (last, found, rowTypes) = try scanned(
+      n, body, states, scans, types, limit: .size(length), rows: length,
       backwards: try directions(n, "scan_input_directions", count),
       reversed: try directions(n, "scan_output_directions", collected))
     let outputAxes = try n.ints("scan_output_axes", Array(repeating: 0, count: collected))
     guard outputAxes.count == collected else {
       throw n.error("onnx.attribute", "there are \(outputAxes.count) axes for \(collected) outputs")
     }
+    var rows = found
     for (index, wanted) in outputAxes.enumerated() {
       let rank = n.rank(rows[index])
       var perm = Array(1..<rank)
       perm.insert(0, at: try n.axis(wanted, rank: rank))
       rows[index] = try n.transpose(rows[index], perm)
     }
-    last += rows
-    return last.map { .value($0) }
+    return marked(last, types) + marked(rows, rowTypes)
   }
 
   /// The first version: each entry of a batch is scanned on its own, over its own length.
@@ -198,8 +220,8 @@ extension Operators {
     let (_, rows) = try n.context.loop(plan) { entry, _ in
       let own = try (states + scans).map { try n.call(.gather, $0, entry, attributes: ["axis": .integer(0)]) }
       let limit: LoopLimit = try lengths.map { .value(try n.call(.gather, $0, entry, attributes: ["axis": .integer(0)])) } ?? .size(length)
-      let (last, rows) = try scanned(
-        n, body, Array(own.prefix(states.count)), own.suffix(count).map { ($0, 0) }, limit: limit, rows: length,
+      let (last, rows, _) = try scanned(
+        n, body, Array(own.prefix(states.count)), own.suffix(count).map { ($0, 0) }, own.map { _ in nil }, limit: limit, rows: length,
         backwards: backwards, reversed: [])
       return LoopRound(carried: [], collected: last + rows)
     }
@@ -207,13 +229,14 @@ extension Operators {
   }
 
   private static func scanned(
-    _ n: NodeTranslation, _ body: GraphProto, _ states: [ValueID], _ scans: [(value: ValueID, axis: Int)], limit: LoopLimit,
-    rows: Dim, backwards: [Bool], reversed: [Bool]
-  ) throws -> ([ValueID], [ValueID]) {
+    _ n: NodeTranslation, _ body: GraphProto, _ states: [ValueID], _ scans: [(value: ValueID, axis: Int)], _ types: [NarrowType?],
+    limit: LoopLimit, rows: Dim, backwards: [Bool], reversed: [Bool]
+  ) throws -> (last: [ValueID], rows: [ValueID], rowTypes: [NarrowType?]) {
     let plan = LoopPlan(
       limit: limit, initial: states, collected: body.outputs.count - states.count, reversed: reversed, rows: rows)
-    return try n.context.loop(plan) { round, carried in
-      var parts: [Imported] = []
+    var rowTypes: [NarrowType?] = []
+    let results = try n.context.loop(plan) { round, carried in
+      var parts: [ValueID] = []
       for (scan, isBackwards) in zip(scans, backwards) {
         var index: Meaning = .value(round)
         if isBackwards {
@@ -224,11 +247,15 @@ extension Operators {
           }
           index = .value(try n.call(.sub, [.value(n.call(.sub, [length, .integer(1)])), .value(round)]))
         }
-        parts.append(.value(try n.call(.gather, [.value(scan.value), index], ["axis": .integer(scan.axis)])))
+        parts.append(try n.call(.gather, [.value(scan.value), index], ["axis": .integer(scan.axis)]))
       }
-      let outputs = try n.context.outputs(of: body, carried.map { .value($0) } + parts).map { try n.value(of: $0) }
+      let given = try n.context.outputs(of: body, marked(carried + parts, types))
+      try n.requireTypes(Array(types.prefix(states.count)), of: given.prefix(states.count))
+      rowTypes = given.dropFirst(states.count).map(\.narrowType)
+      let outputs = try given.map { try n.value(of: $0) }
       return LoopRound(carried: Array(outputs.prefix(states.count)), collected: Array(outputs.dropFirst(states.count)))
     }
+    return (results.last, results.collected, rowTypes)
   }
 
   private static func scanInputCount(_ n: NodeTranslation, _ first: Int) throws -> Int {

@@ -6,7 +6,7 @@ extension Operators {
   static var quantization: [OperatorRule] {
     ["", "com.microsoft"].flatMap { domain in
       [
-        OperatorRule("QuantizeLinear", domain: domain, value: { try $0.quantizeLinear() }),
+        OperatorRule("QuantizeLinear", domain: domain) { [try $0.quantizeLinear()] },
         OperatorRule("DequantizeLinear", domain: domain, value: { try $0.dequantizeLinear() }),
       ]
     } + [
@@ -20,42 +20,76 @@ extension Operators {
 
 extension NodeTranslation {
   /// The quotient is rounded in the precision of the scale, or in the one that the node states, before it is rounded
-  /// to an integer: in f16 both count.
-  fileprivate func quantizeLinear() throws -> ValueID {
+  /// to an integer or a narrow float: in f16 both count.
+  fileprivate func quantizeLinear() throws -> Imported {
     let x = try value(0)
-    let stated = try int("output_dtype", 0)
-    let target = try has(2) ? inputType(2).element : stated == 0 ? .u8 : elementType(stated)
-    guard target.isInteger else { throw unsupported("numbers cannot be quantized to \(target)") }
-    guard stated == 0 || ElementType(onnx: Int32(clamping: stated)) == target else {
+    let stated = try optionalStoredType("output_dtype")
+    let target = try has(2) ? storedType(2) : stated ?? .own(.u8)
+    guard stated == nil || stated == target else {
       throw error("onnx.type", "'output_dtype' is another type than that of the zero point")
     }
     let scale = try quantizationParameter(1, over: dims(x))
-    let zero = try has(2) ? quantizationParameter(2, over: dims(x)) : scalar(0, target)
-    let precision = try int("precision", 0)
-    let own = precision == 0 ? element(scale) : try elementType(precision)
+    let precision = try quotientType(x)
     // Integers divided by integers: exact in f64 before the one rounding.
-    let wide: ElementType = own.isFloat ? own : .f64
+    let wide: ElementType = precision.isFloat ? precision : .f64
     let (dividend, divisor) = (convert(x, to: wide), convert(scale, to: wide))
-    guard wide == .f16 || wide == .bf16 else { return try call(.quantize, dividend, divisor, zero) }
-    let quotient = try call(.div, dividend, divisor)
-    return try call(.quantize, [.value(convert(quotient, to: .f32)), .number(1), .value(zero)])
+    if let narrow = target.narrow, case .float = narrow.form {
+      var quotient = try call(.div, dividend, divisor)
+      // Adding nothing would lose the sign of a zero.
+      if has(2), constantIfKnown(2).map({ $0 != (try? Tensor.zeros($0.elementType, shape: $0.shape)) }) ?? true {
+        quotient = try call(.add, quotient, convert(quantizationParameter(2, over: dims(x)), to: wide))
+      }
+      return .value(try narrowed(quotient, to: narrow)).marked(narrow)
+    }
+    guard target.carrier.isInteger else { throw unsupported("numbers cannot be quantized to \(target.name)") }
+    let zero = try has(2) ? quantizationParameter(2, over: dims(x)) : scalar(0, target.carrier)
+    var result: ValueID
+    if wide == .f16 || wide == .bf16 {
+      let quotient = try call(.div, dividend, divisor)
+      result = try call(.quantize, [.value(convert(quotient, to: .f32)), .number(1), .value(zero)])
+    } else {
+      result = try call(.quantize, dividend, divisor, zero)
+    }
+    if let range = target.narrow?.integers {
+      result = try call(
+        .min, [.value(call(.max, [.value(result), .integer(range.lowerBound)])), .integer(range.upperBound)])
+    }
+    return .value(result).marked(target.narrow)
+  }
+
+  /// The type that quotients are computed in: of powers of two, whatever carries them, that of the dividend.
+  private func quotientType(_ x: ValueID) throws -> ElementType {
+    if let precision = try optionalStoredType("precision") {
+      guard precision.narrow == nil else { throw unsupported("a precision of \(precision.name) is not supported") }
+      return precision.carrier
+    }
+    let scale = try storedType(1)
+    return scale.narrow == nil ? scale.carrier : element(x).isFloat ? element(x) : .f32
   }
 
   /// The difference is exact, and the product is rounded in f32, then to the type of the result.
   fileprivate func dequantizeLinear() throws -> ValueID {
     let x = try value(0)
+    let (type, scaleType) = (try storedType(0), try storedType(1))
     let scale = try quantizationParameter(1, over: dims(x))
-    let stated = try int("output_dtype", 0)
-    let target = stated == 0 ? element(scale) : try elementType(stated)
-    guard element(x).isInteger, element(scale).isFloat, target.isFloat else {
-      throw unsupported("\(element(x)) cannot be dequantized to \(target) with a scale of \(element(scale))")
+    guard let target = try optionalStoredType("output_dtype") ?? (scaleType.narrow == nil ? scaleType : nil) else {
+      throw error("onnx.attribute", "'output_dtype' must be given where the scale is \(scaleType.name)")
     }
-    let zero = try has(2) ? quantizationParameter(2, over: dims(x)) : scalar(0, element(x))
-    guard element(zero) == element(x) else {
+    guard type.carrier.isInteger || type.narrow != nil, element(scale).isFloat, target.narrow == nil, target.carrier.isFloat
+    else {
+      throw unsupported("\(type.name) cannot be dequantized to \(target.name) with a scale of \(scaleType.name)")
+    }
+    guard try !has(2) || storedType(2) == type else {
       throw error("onnx.type", "the zero point is of another type than its tensor")
     }
     let wide: ElementType = element(scale) == .f64 ? .f64 : .f32
-    return convert(try call(.dequantize, x, convert(scale, to: wide), zero), to: target)
+    guard type.carrier.isInteger else {
+      var value = convert(x, to: wide)
+      if has(2) { value = try call(.sub, value, convert(quantizationParameter(2, over: dims(x)), to: wide)) }
+      return convert(try call(.mul, value, convert(scale, to: wide)), to: target.carrier)
+    }
+    let zero = try has(2) ? quantizationParameter(2, over: dims(x)) : scalar(0, element(x))
+    return convert(try call(.dequantize, x, convert(scale, to: wide), zero), to: target.carrier)
   }
 
   /// A scale or a zero point, shaped so that it broadcasts to the tensor it belongs to: one for all, one for each
@@ -103,13 +137,5 @@ extension NodeTranslation {
       .div, [.value(call(.select, [.value(isPoint), .number(1), .value(span)])), .number(255)])
     let zero = try call(.quantize, [.value(call(.neg, smallest)), .value(scale), .value(scalar(0, .u8))])
     return (try call(.quantize, x, scale, zero), scale, zero)
-  }
-
-  /// The type with a number of TensorProto.DataType. Throws `onnx.unsupported`.
-  func elementType(_ dataType: Int) throws -> ElementType {
-    guard let element = ElementType(onnx: Int32(clamping: dataType)) else {
-      throw unsupported("elements of type \(ElementType.onnxName(Int32(clamping: dataType))) are not supported")
-    }
-    return element
   }
 }

@@ -9,7 +9,7 @@ extension ModelImport {
   /// Throws `onnx.operator`, `onnx.operand`, `onnx.result`, `onnx.type` and `onnx.attribute`.
   func check(_ node: NodeProto, version: Int, _ inputs: [Imported]) throws(DiagnosticError) {
     try checkAttributes(node)
-    guard node.domain.isEmpty else { return }
+    guard node.domain.isEmpty else { return try checkNarrow(node, inputs) }
     guard let schema = Schemas.schema(node.op, opset: version) else {
       // What is older than the text of the schemas is not known well enough to refuse it.
       guard let first = Schemas.firstOpset(of: node.op) else {
@@ -28,7 +28,7 @@ extension ModelImport {
     guard schema.resultCount.contains(node.outputs.count) else {
       throw refusal("onnx.result", "it has \(node.outputs.count) results, and the operator gives \(text(schema.resultCount))")
     }
-    try checkTypes(inputs, schema)
+    try checkTypes(inputs, schema, node.op, version)
     for attribute in node.attributes {
       guard let known = schema.attributes[attribute.name] else {
         if attribute.name.utf8.count >= 4, attribute.name.hasPrefix("__"), attribute.name.hasSuffix("__") { continue }
@@ -61,8 +61,17 @@ extension ModelImport {
     }
   }
 
-  private func checkTypes(_ inputs: [Imported], _ schema: OperatorSchema) throws(DiagnosticError) {
-    var found: [Int: ElementType] = [:]
+  /// Operators of others take narrow types where they quantize.
+  private func checkNarrow(_ node: NodeProto, _ inputs: [Imported]) throws(DiagnosticError) {
+    guard let type = inputs.lazy.compactMap(\.narrowType).first, node.op != "QuantizeLinear", node.op != "DequantizeLinear"
+    else { return }
+    throw DiagnosticError(.unsupported, id: "onnx.type", "operands of type \(type.name) are not supported", at: emitter.place)
+  }
+
+  private func checkTypes(
+    _ inputs: [Imported], _ schema: OperatorSchema, _ name: String, _ version: Int
+  ) throws(DiagnosticError) {
+    var found: [Int: StoredType] = [:]
     for (index, input) in inputs.enumerated() {
       guard let operand = schema.operand(index) else { continue }
       if input.isAbsent {
@@ -72,18 +81,26 @@ extension ModelImport {
         else { throw refusal("onnx.operand", "operand \(index) is left out") }
         continue
       }
-      guard operand.group < schema.types.count, let element = type(of: input)?.element else { continue }
+      guard operand.group < schema.types.count, let type = storedType(of: input) else { continue }
       guard let allowed = schema.types[operand.group] else {
         throw refusal("onnx.type", "operand \(index) is a tensor, which the operator does not take there")
       }
-      guard allowed.contains(element) else {
-        throw refusal("onnx.type", "operand \(index) is a tensor of \(element), which the operator does not take in this opset")
+      let isAllowed =
+        switch type {
+        case .own(let element): allowed.contains(element)
+        case .narrow(let narrow): NarrowOperands.allow(narrow, at: index, of: name, opset: version)
+        }
+      guard isAllowed else {
+        if type.narrow != nil, NarrowOperands.isUnsupported(name) {
+          throw DiagnosticError(.unsupported, id: "onnx.type", "operands of type \(type.name) are not supported", at: emitter.place)
+        }
+        throw refusal("onnx.type", "operand \(index) is a tensor of \(type.name), which the operator does not take in this opset")
       }
       if operand.isMixed { continue }
-      if let other = found[operand.group], other != element {
-        throw refusal("onnx.type", "operand \(index) is a tensor of \(element), and one of the same type before it of \(other)")
+      if let other = found[operand.group], other != type {
+        throw refusal("onnx.type", "operand \(index) is a tensor of \(type.name), and one of the same type before it of \(other.name)")
       }
-      found[operand.group] = element
+      found[operand.group] = type
     }
   }
 

@@ -10,8 +10,8 @@ package struct TensorProto: Sendable {
   package var external: [(key: String, value: String)] = []
   package var isExternal = false
   /// The place of `raw_data`, and of the typed fields, each with its number and form.
-  private var raw: Range<Int>?
-  private var typed: [(field: Int, type: WireReader.WireType, range: Range<Int>)] = []
+  private(set) var raw: Range<Int>?
+  private(set) var typed: [(field: Int, type: WireReader.WireType, range: Range<Int>)] = []
   package let file: FileBytes
 
   /// Throws `onnx.wire`.
@@ -56,14 +56,18 @@ package struct TensorProto: Sendable {
     name.isEmpty ? .file(file.name) : .node(file: file.name, description: "tensor \(quoted(name))")
   }
 
-  /// The tensor. Raw data of the right alignment is shared, not copied.
+  /// The narrow type that the elements are of, which a carrier holds once they are read.
+  package var narrowType: NarrowType? { NarrowType(rawValue: dataType) }
+
+  /// The tensor. Raw data of the right alignment is shared, not copied; elements of a narrow type become their carrier's.
   ///
   /// - Parameter external: the bytes of data that lies in another file.
   /// Throws `onnx.type` (unsupported), `onnx.dims`, and `onnx.data` where the data does not have the tensor's size.
   package func tensor(external: FileBytes? = nil) throws(DiagnosticError) -> Tensor {
+    if let narrowType { return try unpacked(narrowType, external) }
     guard let element = elementType else {
       throw DiagnosticError(
-        dataType > 0 && dataType <= 26 ? .unsupported : .error, id: "onnx.type",
+        ElementType.onnxNames.indices.dropFirst().contains(Int(dataType)) ? .unsupported : .error, id: "onnx.type",
         "elements of type \(ElementType.onnxName(dataType)) are not supported", at: place)
     }
     let shape = try self.shape()
@@ -107,7 +111,7 @@ package struct TensorProto: Sendable {
     return try Tensor(element, shape: shape, storage: bytes.storage)
   }
 
-  private func wrongSize(_ found: Int, _ needed: Int) -> DiagnosticError {
+  func wrongSize(_ found: Int, _ needed: Int) -> DiagnosticError {
     DiagnosticError(id: "onnx.data", "it has \(found) bytes of data, and its sizes ask for \(needed)", at: place)
   }
 
@@ -154,12 +158,18 @@ package struct TensorProto: Sendable {
 
 extension TensorProto {
   /// The message's bytes for a tensor, its data in `raw_data`.
-  package static func encoded(_ tensor: Tensor, name: String) -> [UInt8] {
+  ///
+  /// - Parameter narrowType: the type that the file is to have, where the tensor is of its carrier.
+  package static func encoded(_ tensor: Tensor, name: String, as narrowType: NarrowType? = nil) -> [UInt8] {
     var out = WireWriter()
     for size in tensor.shape { out.integer(1, Int64(size)) }
-    out.integer(2, Int64(tensor.elementType.onnxDataType))
+    out.integer(2, Int64(narrowType?.rawValue ?? tensor.elementType.onnxDataType))
     out.text(8, name)
-    tensor.withUnsafeBytes { out.data(9, $0) }
+    if let narrowType {
+      out.data(9, narrowType.packed(tensor))
+    } else {
+      tensor.withUnsafeBytes { out.data(9, $0) }
+    }
     return out.bytes
   }
 }
@@ -202,11 +212,13 @@ extension ElementType {
 
   /// What ONNX calls a data type.
   package static func onnxName(_ dataType: Int32) -> String {
-    let names = [
-      "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16", "DOUBLE", "UINT32",
-      "UINT64", "COMPLEX64", "COMPLEX128", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "UINT4",
-      "INT4", "FLOAT4E2M1", "FLOAT8E8M0", "UINT2", "INT2",
-    ]
-    return dataType >= 0 && Int(dataType) < names.count ? names[Int(dataType)] : "\(dataType)"
+    onnxNames.indices.contains(Int(dataType)) ? onnxNames[Int(dataType)] : "\(dataType)"
   }
+
+  /// ONNX's data types in the order of their numbers.
+  package static let onnxNames = [
+    "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16", "DOUBLE", "UINT32",
+    "UINT64", "COMPLEX64", "COMPLEX128", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "UINT4",
+    "INT4", "FLOAT4E2M1", "FLOAT8E8M0", "UINT2", "INT2", "FLOAT6E2M3", "FLOAT6E3M2",
+  ]
 }
