@@ -9,6 +9,10 @@ let llvm =
   Context.environment["APUS_LLVM"]
   ?? (FileManager.default.fileExists(atPath: "/usr/include/llvm-c-19") ? "19" : "22")
 
+// `APUS_PLANTED_BUGS=1` builds a compiler with bugs to choose from, to measure the fuzzer with; see `PlantedBug`.
+let plantedBugs: [SwiftSetting] =
+  Context.environment["APUS_PLANTED_BUGS"] == nil ? [] : [.define("APUS_PLANTED_BUGS")]
+
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies)
 }
@@ -40,7 +44,7 @@ let package = Package(
     .target(name: "ApusRuntimeABI"),
 
     // Foundations
-    library("ApusSupport", []),
+    .target(name: "ApusSupport", swiftSettings: plantedBugs),
     library("ApusTensor", ["ApusSupport", "CZlib"]),
     library("ApusTarget", ["ApusSupport"]),
     library("ApusSpec", ["ApusSupport"]),
@@ -98,6 +102,11 @@ let package = Package(
         "ApusCompiler", "ApusGraph", "ApusIR", "ApusLLVM", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport",
       ],
       path: "Tests/Benchmarks"),
+
+    // Proofs of the planted bugs, run by hand; see "Planted bugs" in `IR-specs/fuzzing.md`
+    .executableTarget(
+      name: "PlantedWitnesses", dependencies: ["ApusFuzz", "ApusIR", "ApusPasses", "ApusSupport"],
+      path: "Tests/PlantedWitnesses", swiftSettings: plantedBugs),
 
     // Tests
     .target(name: "OpCases", dependencies: ["ApusIR", "ApusTensor", "ApusSupport"], path: "Tests/OpCases"),

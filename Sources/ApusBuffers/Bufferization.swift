@@ -250,7 +250,8 @@ struct Bufferization {
     let lower = emit(.size, [], .index, attributes: [NamedAttribute("of", .dims([0]))])
     let upper = emit(.size, [], .index, attributes: [NamedAttribute("of", .dims([count]))])
     let lanes = 32 / type.element.byteCount
-    let whole = (try? Dim.product(Dim.floordiv(count, .constant(lanes)), .constant(lanes))) ?? 0
+    let reach = isPlanted(.copyOverrunsItsEnd) ? (try? Dim.sum(count, .constant(lanes - 1))) ?? count : count
+    let whole = (try? Dim.product(Dim.floordiv(reach, .constant(lanes)), .constant(lanes))) ?? 0
     let middle = emit(.size, [], .index, attributes: [NamedAttribute("of", .dims([whole]))])
     for (start, end, width) in [(lower, middle, lanes), (middle, upper, nil as Int?)] {
       let loop = emit(.for, [start, end], [], attributes: width.map { [NamedAttribute("step", .int($0))] } ?? [])

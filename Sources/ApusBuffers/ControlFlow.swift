@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 /// Values that regions yield and loops carry.
 ///
@@ -75,7 +76,7 @@ extension Bufferization {
   private mutating func assign(_ values: [ValueID], to targets: [ValueID]) {
     var sources = values.map { buffer($0) }
     for (index, source) in sources.enumerated() where source != targets[index] {
-      guard targets.contains(where: { root(of: source) == root(of: $0) }) else { continue }
+      guard targets.contains(where: { root(of: source) == root(of: $0) }), !isPlanted(.swapIsCopiedInTurn) else { continue }
       let saved = emit(.alloc, [], result.type(of: source))
       copy(source, to: saved)
       sources[index] = saved

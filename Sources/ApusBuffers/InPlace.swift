@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 extension Bufferization {
   /// The buffer of an operand that a kernel's only result may be written over, if there is one.
@@ -14,7 +15,8 @@ extension Bufferization {
       let origin = root(of: candidate)
       guard let maker = result.definingOp(of: origin), result.opcode(of: maker) == .alloc,
         result.block(of: maker) == block, !ownMemory.contains(origin),
-        operands.indices.allSatisfy({ $0 == index || root(of: buffer(operands[$0])) != origin }),
+        operands.indices.allSatisfy({ $0 == index || root(of: buffer(operands[$0])) != origin })
+          || isPlanted(.operandIsReadUnderTwoNames),
         isReadInPlace(index, by: kernel), isLastUse(of: origin, by: kernel)
       else { continue }
       return candidate
@@ -28,7 +30,7 @@ extension Bufferization {
     var derived: Set<ValueID> = [host.parameters(of: body)[index]]
     for op in host.ops(in: body) where host.operands(of: op).contains(where: derived.contains) {
       let code = host.opcode(of: op)
-      guard code.isElementwise || code.isTerminator else { return false }
+      guard code.isElementwise || code.isTerminator || isPlanted(.movedOperandIsOverwritten) else { return false }
       derived.formUnion(host.results(of: op))
     }
     return true
@@ -37,7 +39,7 @@ extension Bufferization {
   /// Whether no value in that memory is used after the kernel, nor outside of the kernel's block.
   private func isLastUse(of origin: ValueID, by kernel: OpID) -> Bool {
     let place = host.block(of: kernel)
-    for value in inhabitants[origin] ?? [] {
+    for value in (inhabitants[origin] ?? []).prefix(isPlanted(.viewsOfTheOperandAreOverlooked) ? 1 : .max) {
       for (user, _) in host.uses(of: value) {
         guard let op = host.ancestor(of: user, in: place), op == kernel || isBefore(op, kernel) else { return false }
       }

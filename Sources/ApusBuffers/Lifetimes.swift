@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 /// When each buffer is used, in ops counted through all regions.
 struct Lifetimes {
@@ -19,7 +20,8 @@ struct Lifetimes {
 
   func lifetime(of buffer: ValueID) -> Range<Int> {
     let start = first[buffer] ?? 0
-    return start..<max(last[buffer] ?? start, start) + 1
+    let end = (last[buffer] ?? start) - (isPlanted(.lifetimeEndsBeforeItsLastReader) ? 2 : 0)
+    return start..<max(end, start) + 1
   }
 
   private func root(_ value: ValueID) -> ValueID { roots[value] ?? value }
@@ -33,7 +35,8 @@ struct Lifetimes {
       step += 1
       for value in function.operands(of: op) { use(root(value), at: here, loopEnds) }
       for value in function.results(of: op) {
-        if function.opcode(of: op) == .view { roots[value] = root(function.operand(0, of: op)) }
+        let isView = function.opcode(of: op) == .view && !isPlanted(.lifetimeIgnoresViews)
+        if isView { roots[value] = root(function.operand(0, of: op)) }
         first[value] = here
         last[value] = here
       }
@@ -47,7 +50,8 @@ struct Lifetimes {
 
   private mutating func use(_ value: ValueID, at step: Int, _ loopEnds: [(start: Int, end: Int)]) {
     let made = first[value] ?? -1
-    let end = loopEnds.first { made < $0.start }?.end ?? step
+    let loop = isPlanted(.lifetimeIgnoresLoops) ? nil : loopEnds.first { made < $0.start }
+    let end = loop?.end ?? step
     last[value] = max(last[value] ?? step, end, step)
   }
 

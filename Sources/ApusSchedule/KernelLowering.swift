@@ -146,7 +146,8 @@ struct KernelLowering {
       carried = folding(&self, carried)
     }
     emitter.lanes = nil
-    carried = try loop(start, size, carrying: carried) { lowering, counter, inner in
+    let end = isPlanted(.tailLosesLastElement) ? emitter.builder.subtract(size, emitter.builder.index(1)) : size
+    carried = try loop(start, end, carrying: carried) { lowering, counter, inner in
       try body(&lowering, counter, inner, 0)
     }
     emitter.lanes = saved

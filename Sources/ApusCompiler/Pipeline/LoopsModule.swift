@@ -23,7 +23,8 @@ public struct LoopsModule: Sendable {
     var kernels: [Function] = []
     var names: [String: String] = [:]
     func callee(_ lowered: LoweredKernel) -> KernelCallee {
-      let key = lowered.function.text()
+      let text = lowered.function.text()
+      let key = isPlanted(.kernelsAreKeyedByTheirOps) ? text.filter { !$0.isNumber } : text
       let name = names[key] ?? "\(host.name).\(kernels.count)"
       if names[key] == nil {
         names[key] = name

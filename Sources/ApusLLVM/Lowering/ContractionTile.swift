@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// One block of a contraction's sums as a function of its own, which all contractions of a module with the same block and
@@ -73,7 +74,8 @@ extension ContractionTile {
     let leftType = e.types.storage(left)
     let last = e.sub(p[7], e.index(1))
     let rows = (0..<block.rows).map { row in
-      row == 0 ? p[0] : e.offset(p[0], leftType, by: e.mul(e.minimum(e.index(row), last), p[1]))
+      let existing = isPlanted(.missingRowsAreRead) ? e.index(row) : e.minimum(e.index(row), last)
+      return row == 0 ? p[0] : e.offset(p[0], leftType, by: e.mul(existing, p[1]))
     }
     let element = e.registerType(accumulator)
     let sumType = element.vector(block.lanes)

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// The contraction micro-kernel over one or more register blocks.
@@ -267,7 +268,7 @@ extension Contraction {
     defer { code.edge = outer }
     code.bindParameters(
       of: epilogue,
-      [e.add(place.row, cell.row), e.add(place.column, cell.column), sum])
+      [isPlanted(.epilogueForgetsItsBlock) ? cell.row : e.add(place.row, cell.row), e.add(place.column, cell.column), sum])
     let result = code.lower(epilogue)[0]
     return code.toMemory(result, outType)
   }

@@ -1,3 +1,5 @@
+import ApusSupport
+
 /// The inner loop of every contraction: `sum[i, j] += a[k, i] · b[k, j]` over k, with the sums in registers.
 ///
 ///     packed a  [depth][rows]            broadcast one element at a time
@@ -111,7 +113,7 @@ struct MicroKernel {
     sums = e.forLoop(e.index(0), unrolled, step: block.unroll, carrying: sums) { k, sums in
       (0..<block.unroll).reduce(sums) { step(k, $1, $0) }
     }
-    if block.unroll > 1 {
+    if block.unroll > 1, !isPlanted(.depthTailIsDropped) {
       sums = e.forLoop(unrolled, depth, carrying: sums) { k, sums in step(k, 0, sums) }
     }
     for (cell, sum) in zip(cells, sums) { finish(cell, sum) }

@@ -1,3 +1,4 @@
+import ApusSupport
 import ApusTensor
 
 /// `convert` between any two element types. In registers an element is: f32 and f64 themselves, f16 and bf16 as
@@ -96,8 +97,8 @@ extension Emitter {
     let limit = float(Double(sign: .plus, exponent: exponent, significand: 1), x.type)
     let floor = signed ? neg(limit) : zero(x.type)
     let isBelow = compare(x, .less, floor)
-    let isAbove = compare(x, .greaterEqual, limit)
-    let isOutside = or(or(isBelow, isAbove), isNaN(x))
+    let isAbove = compare(x, isPlanted(.saturationMissesItsEnd) ? .greater : .greaterEqual, limit)
+    let isOutside = isPlanted(.nanConvertsToLeast) ? or(isBelow, isAbove) : or(or(isBelow, isAbove), isNaN(x))
     let safe = select(isOutside, zero(x.type), x)
     let inside = toInteger(safe, wide, signed: signed || to.bitWidth < 32)
     let result = select(

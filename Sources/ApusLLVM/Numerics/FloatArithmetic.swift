@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Emitter {
@@ -41,7 +42,8 @@ extension Emitter {
   /// The larger value; NaN if either is, and −0 < +0.
   func maximumOrNaN(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
     guard needsTwoSided(a, b) else { return intrinsic("llvm.maximum", [a.type], [a, b]) }
-    return orNaN(and(picked(a, .greater, b), picked(b, .greater, a)), a, b)
+    let (x, y) = (picked(a, .greater, b), picked(b, .greater, a))
+    return orNaN(isPlanted(.maximumOfZerosIsNegative) ? or(x, y) : and(x, y), a, b)
   }
 
   /// The smaller value; NaN if either is, and −0 < +0.

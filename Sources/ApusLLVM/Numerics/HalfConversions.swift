@@ -1,3 +1,4 @@
+import ApusSupport
 import ApusTarget
 
 /// f16 and bf16, which are stored as their bits in an `i16` and computed in f32.
@@ -58,7 +59,7 @@ extension Emitter {
   func narrowToBF16(_ x: CodeValue) -> CodeValue {
     let u = bitPattern(x)
     let lastBit = and(shiftRight(u, int(16, u.type), signed: false), int(1, u.type))
-    let rounded = add(u, add(lastBit, int(0x7fff, u.type)))
+    let rounded = add(u, isPlanted(.tiesOfBF16RoundUp) ? int(0x8000, u.type) : add(lastBit, int(0x7fff, u.type)))
     // Rounding a NaN up could carry it into an infinity.
     let quiet = or(u, int(1 << 22, u.type))
     let chosen = select(isNaN(x), quiet, rounded)
@@ -75,7 +76,7 @@ extension Emitter {
     let towardsZero = select(isTooLarge, sub(u, int(1, u.type)), u)
     let odd = bitcast(or(towardsZero, int(1, u.type)), to: nearest.type)
     let isExact = or(compare(back, .equal, x), isNaN(x))
-    return select(isExact, nearest, odd)
+    return isPlanted(.halfRoundsTwice) ? nearest : select(isExact, nearest, odd)
   }
 }
 

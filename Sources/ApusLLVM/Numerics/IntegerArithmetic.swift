@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Emitter {
@@ -64,7 +65,7 @@ extension Emitter {
 
   private func shift(_ a: CodeValue, _ count: CodeValue, _ shift: (CodeValue, CodeValue) -> CodeValue) -> CodeValue {
     // Negative counts are large as unsigned numbers.
-    let fits = compare(count, .less, int(a.type.scalarBits, a.type), signed: false)
+    let fits = compare(count, .less, int(a.type.scalarBits, a.type), signed: isPlanted(.negativeShiftIsTaken))
     return select(fits, shift(a, select(fits, count, zero(a.type))), zero(a.type))
   }
 

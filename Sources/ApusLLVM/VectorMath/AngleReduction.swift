@@ -1,3 +1,4 @@
+import ApusSupport
 internal import CLLVM
 
 /// x = quadrant · π/2 + (high + low) with |high| ≤ π/4, up to rounding.
@@ -31,7 +32,7 @@ extension Emitter {
       quadrant: RoundedLanes(joined[0]).lowBits, high: joined[1], low: joined.count > 2 ? joined[2] : nil)
   }
 
-  private static let largestSmallAngle = 0x1p20
+  private static let largestSmallAngle = isPlanted(.largeAnglesAreTakenForSmall) ? 0x1p60 : 0x1p20
 
   private func subtractQuarterTurns(_ turns: Lanes, from x: Lanes, _ accuracy: MathAccuracy) -> (Lanes, Lanes?) {
     let first = turns.multiplied(by: -0x1.921fb544p+0, plus: x)

@@ -1,3 +1,5 @@
+import ApusSupport
+
 extension Emitter {
   /// The natural logarithm of f32, in f32 arithmetic.
   func logarithmInSingle(_ x: Lanes) -> Lanes {
@@ -114,7 +116,7 @@ struct SplitFloat {
     let integers = x.constant(x.isDouble ? 0x1p52 : 0x1p23)
     let shifted = (biased | integers.bits).asFloat
     let offset = (x.isDouble ? 0x1p52 : 0x1p23) + Double(format.bias)
-    let lifted = offset + (x.isDouble ? 54 : 25)
+    let lifted = offset + (x.isDouble ? 54 : isPlanted(.logarithmOfDenormalsIsOff) ? 24 : 25)
     exponent = shifted - (isDenormal.map { $0.then(lifted, else: x.constant(offset)) } ?? x.constant(offset))
   }
 }

@@ -1,3 +1,5 @@
+import ApusSupport
+
 extension AlgebraRule {
   /// The identities, each true for every value of the types it is for; a test tries them all.
   static let all: [AlgebraRule] = exact + fastMath
@@ -5,11 +7,11 @@ extension AlgebraRule {
   private static let exact: [AlgebraRule] = [
     // Sums
     AlgebraRule("add(x, 0) => x", for: .integer),
-    AlgebraRule("add(x, -0) => x", for: .float),
+    AlgebraRule(isPlanted(.positiveZeroIsDropped) ? "add(x, 0) => x" : "add(x, -0) => x", for: .float),
     AlgebraRule("sub(x, 0) => x", for: .number),
     AlgebraRule("sub(x, x) => 0", for: .integer),
     AlgebraRule("sub(0, x) => neg(x)", for: .integer),
-    AlgebraRule("sub(-0, x) => neg(x)", for: .float),
+    AlgebraRule(isPlanted(.differenceFromZeroIsNegation) ? "sub(0, x) => neg(x)" : "sub(-0, x) => neg(x)", for: .float),
     AlgebraRule("add(x, neg(y)) => sub(x, y)", for: .number),
     AlgebraRule("sub(x, neg(y)) => add(x, y)", for: .number),
     AlgebraRule("neg(sub(x, y)) => sub(y, x)", for: .integer),
@@ -71,7 +73,7 @@ extension AlgebraRule {
     AlgebraRule("not_equal(x, true) => not(x)", for: .any),
     AlgebraRule("not(equal(x, y)) => not_equal(x, y)", for: .any),
     AlgebraRule("not(not_equal(x, y)) => equal(x, y)", for: .any),
-    AlgebraRule("not(less(x, y)) => greater_equal(x, y)", for: .integer),
+    AlgebraRule("not(less(x, y)) => greater_equal(x, y)", for: isPlanted(.notLessIsGreaterOrEqual) ? .number : .integer),
     AlgebraRule("not(less_equal(x, y)) => greater(x, y)", for: .integer),
     AlgebraRule("not(greater(x, y)) => less_equal(x, y)", for: .integer),
     AlgebraRule("not(greater_equal(x, y)) => less(x, y)", for: .integer),

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Canonicalization {
@@ -38,7 +39,8 @@ extension Canonicalization {
         let initial = f.operand(index, of: op)
         let parameters = f.regions(of: op).map { f.parameters(of: $0)[index] }
         let values = parameters + [f.result(index, of: op)]
-        guard next == parameters[1] || next == initial, values.allSatisfy({ f.type(of: $0) == f.type(of: initial) })
+        let isKept = isPlanted(.rotatedValuesAreInvariant) && f.parameters(of: f.region(1, of: op)).contains(next)
+        guard next == parameters[1] || next == initial || isKept, values.allSatisfy({ f.type(of: $0) == f.type(of: initial) })
         else { continue }
         // What the loop yields is the parameter's only reader that may stay.
         let readers = f.uses(of: parameters[1]).filter { $0.op != end || $0.index != index }

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Canonicalization {
@@ -39,6 +40,7 @@ extension ElementType {
     case _ where isFloat: false
     case _ where other.isFloat: bitWidth - (isSignedInteger ? 1 : 0) <= other.significandBits
     case _ where isSignedInteger == other.isSignedInteger: bitWidth <= other.bitWidth
+    case _ where isPlanted(.unsignedFitsItsSignedTwin): isUnsignedInteger && bitWidth <= other.bitWidth
     case _: isUnsignedInteger && bitWidth < other.bitWidth
     }
   }

@@ -1,5 +1,6 @@
 import ApusIR
 import ApusInterpreter
+import ApusSupport
 import ApusTensor
 
 extension Canonicalization {
@@ -105,7 +106,9 @@ extension Function {
         return .unchanged
       }
       let type = type(of: self.operand(0, of: broadcast))
-      if let axes, let source, axes != here || source.dims != type.dims { return .unchanged }
+      let isElsewhere = axes.map { $0 != here } ?? false
+      if isElsewhere, !isPlanted(.broadcastsAlongOtherAxesMerge) { return .unchanged }
+      if let source, source.dims != type.dims { return .unchanged }
       (axes, source) = (here, type)
     }
     guard let axes, let source else { return .unchanged }

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Canonicalization {
@@ -148,7 +149,8 @@ extension Function {
     var strides: [Int] = []
     for axis in outerStarts.indices {
       let (outer, step) = (outerStrides.isEmpty ? 1 : outerStrides[axis], innerStrides.isEmpty ? 1 : innerStrides[axis])
-      guard let start = try? Dim.sum(innerStarts[axis], Dim.product(.constant(step), outerStarts[axis])),
+      let scale = isPlanted(.mergedSlicesForgetAStride) ? 1 : step
+      guard let start = try? Dim.sum(innerStarts[axis], Dim.product(.constant(scale), outerStarts[axis])),
         // The end of the last element taken: beyond it the limit of the outer slice may pass that of %x.
         let length = try? Dim.difference(outerLimits[axis], outerStarts[axis]),
         let limit = step == 1

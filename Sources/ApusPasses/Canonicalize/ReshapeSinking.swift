@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Function {
@@ -70,7 +71,8 @@ extension Function {
       guard let axes = ints("axes", of: op) else { return nil }
       let old = type(of: value).dims
       let common = zip(old.reversed(), dims.reversed()).prefix { $0 == $1 }.count
-      guard axes.allSatisfy({ $0 >= old.count - common }) else { return nil }
+      let kept = isPlanted(.reshapeSinksPastAnyBroadcast) ? dims.count : common
+      guard axes.allSatisfy({ $0 >= old.count - kept }) else { return nil }
       return .broadcast(operand(0, of: op), axes: axes.map { $0 - old.count + dims.count })
     case _: return nil
     }

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 extension KernelFusion {
   /// See `fuseElementwise`.
@@ -12,7 +13,8 @@ extension KernelFusion {
   func contractionIntoMap(_ pair: Pair) -> Decision {
     let (producer, consumer) = (summary(pair.producer), summary(pair.consumer))
     guard producer.kind == .contraction, consumer.kind == .map, consumer.isPackable,
-      pair.isSole, pair.isLocal, pair.access.pattern == .aligned, fits(pair),
+      pair.isSole, pair.isLocal, fits(pair),
+      pair.access.pattern <= (isPlanted(.movedReadsMakeEpilogues) ? .moved : .aligned),
       f.resultCount(of: pair.consumer) == 1,
       f.symbols.areEqual(dims(of: pair.consumer), dims(of: pair.producer))
     else { return .apart }

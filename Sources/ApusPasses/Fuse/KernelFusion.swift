@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 /// Merges kernels of one function, as far as a pass's rule wants it.
 ///
@@ -142,7 +143,9 @@ struct KernelFusion {
     for result in f.results(of: pair.producer) {
       guard f.useCount(of: result) <= FusionLimits.readersAsked else { return false }
       for (reader, _) in f.uses(of: result) where reader != pair.consumer {
-        guard let reader = f.ancestor(of: reader, in: block), position(reader) > position(pair.consumer) else {
+        guard let reader = f.ancestor(of: reader, in: block),
+          position(reader) > position(pair.consumer) || isPlanted(.earlierReadersAreOverlooked)
+        else {
           return false
         }
       }

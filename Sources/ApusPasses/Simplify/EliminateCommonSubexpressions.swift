@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 /// Computes equal values once.
 ///
@@ -72,7 +73,7 @@ private struct Expression: Hashable {
   init(_ op: OpID, _ f: Function) {
     code = f.opcode(of: op)
     operands = f.operands(of: op)
-    if code.traits.contains(.commutative) { operands.sort() }
+    if code.traits.contains(.commutative) || isPlanted(.operandsOfAllOpsAreSorted) { operands.sort() }
     // An assertion that has held holds again, whatever it says when it does not.
     attributes = code == .assert ? [] : f.attributes(of: op)
     results = f.results(of: op).map { f.typeID(of: $0) }

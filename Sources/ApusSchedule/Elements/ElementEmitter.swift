@@ -187,7 +187,8 @@ struct ElementEmitter {
     var counter = position.value
     if position.laneStride != 0, let lanes {
       let steps = builder.emit(.lanes, [builder.index(0)], .register(.s64, lanes: lanes))
-      let scaled = elementwise(.mul, [steps, builder.index(position.laneStride)], .s64)
+      let stride = isPlanted(.iotaForgetsItsLaneStride) ? 1 : position.laneStride
+      let scaled = elementwise(.mul, [steps, builder.index(stride)], .s64)
       counter = elementwise(.add, [scaled, counter], .s64)
     }
     return builder.convert(counter, to: element(of: result))

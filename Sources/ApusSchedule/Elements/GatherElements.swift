@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension ElementEmitter {
@@ -25,7 +26,8 @@ extension ElementEmitter {
       source = Array(p[..<batch])
       for step in 0..<depth {
         let at = Array(p[..<leading]) + [.fixed(builder.index(step))]
-        source.append(try checkedIndex(indices, at: at, limit: sizes[batch + step]))
+        let axis = isPlanted(.indicesAreCheckedAgainstABatchAxis) ? step : batch + step
+        source.append(try checkedIndex(indices, at: at, limit: sizes[axis]))
       }
       source += p[leading...]
     case .dynamicSlice:
@@ -33,7 +35,8 @@ extension ElementEmitter {
       source = []
       for axis in p.indices {
         let raw = try emit(indices, at: [.fixed(builder.index(axis))])
-        let room = builder.subtract(size(sizes[axis]), size(result[axis]))
+        let kept = isPlanted(.dynamicSliceReachesBeyond) ? builder.index(0) : size(result[axis])
+        let room = builder.subtract(size(sizes[axis]), kept)
         let start = builder.minimum(builder.maximum(builder.convert(raw, to: .s64), builder.index(0)), room)
         source.append(Position(value: builder.add(start, p[axis].value), laneStride: p[axis].laneStride))
       }

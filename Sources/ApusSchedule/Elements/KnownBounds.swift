@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension ElementEmitter {
@@ -20,7 +21,8 @@ extension ElementEmitter {
     while let op = host.definingOp(of: maximum), [.broadcast, .reshape].contains(host.opcode(of: op)) {
       maximum = host.operand(0, of: op)
     }
-    guard let fold = host.definingOp(of: maximum), host.opcode(of: fold) == .reduceMax else { return false }
+    guard let fold = host.definingOp(of: maximum), host.opcode(of: fold).isReduction else { return false }
+    guard host.opcode(of: fold) == .reduceMax || isPlanted(.exponentIsBoundedByAnyFold) else { return false }
     return host.operand(0, of: fold) == host.operand(0, of: difference)
   }
 }

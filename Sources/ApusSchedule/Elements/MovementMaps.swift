@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension ElementEmitter {
@@ -52,7 +53,7 @@ extension ElementEmitter {
   private mutating func repeatedIfOne(_ p: Position, _ size: Dim) throws -> Position {
     if p.laneStride != 0 { throw NotVectorizable() }
     let last = builder.subtract(self.size(size), builder.index(1))
-    return .fixed(builder.minimum(p.value, last))
+    return .fixed(isPlanted(.openAxisIsTakenForWide) ? p.value : builder.minimum(p.value, last))
   }
 
   /// Row-major reshape. Axes of size 1 come and go for free, equal trailing axes keep their

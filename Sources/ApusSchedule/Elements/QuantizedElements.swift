@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// `quantize` and `dequantize` of elements (S9): they compute in f32, or in f64 for f64, and zero points take part exactly.
@@ -39,7 +40,7 @@ extension ElementEmitter {
   private mutating func narrowDifference(
     _ x: ValueID, _ y: ValueID, _ source: ElementType, _ wide: ElementType
   ) -> ValueID {
-    let exact: ElementType = source.bitWidth == 32 ? .s64 : .s32
+    let exact: ElementType = source.bitWidth == 32 && !isPlanted(.differenceOfWordsWraps) ? .s64 : .s32
     return builder.convert(
       elementwise(.sub, [builder.convert(x, to: exact), builder.convert(y, to: exact)], exact), to: wide)
   }

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 /// A map kernel seen as two flat axes: the product of the leading axes and that of the trailing ones.
 struct FlatShape {
@@ -73,7 +74,7 @@ extension KernelLowering {
     var covered: Set<Int> = []
     for (axis, size) in zip(axes, sizes) where size != 1 {
       // What is 1 or as large only at run time needs the general nest.
-      guard size == shape[axis] else { return [] }
+      guard size == shape[axis] || isPlanted(.flatKernelsTrustOpenAxes) else { return [] }
       covered.insert(axis)
     }
     // Axes of size 1 belong to either side.

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 /// A result whose last axis is not the last one of what it reads.
 struct BlockTranspose {
@@ -57,7 +58,7 @@ extension KernelLowering {
         lowering.emitter.lanes = nil
         return []
       }
-      try lowering.loop(wholeWidth, width) { lowering, column, _ in
+      try lowering.loop(wholeWidth, isPlanted(.transposeLosesItsRest) ? wholeWidth : width) { lowering, column, _ in
         var at = positions
         at[axes.reading] = .along(axes.reading, column)
         try lowering.loop(zero, height) { lowering, row, _ in

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// How one reduction op folds: its registers, first values, step and end.
@@ -54,6 +55,7 @@ struct Folding {
   /// f16 and bf16 fold in f32; others in their own type.
   var wide: ElementType {
     switch (element, code) {
+    case (.f16, .reduceSum) where isPlanted(.sumsOfHalvesStayNarrow): .f16
     case (.f16, .reduceSum), (.bf16, .reduceSum), (.f16, .reduceProd), (.bf16, .reduceProd): .f32
     default: element
     }
@@ -72,6 +74,7 @@ struct Folding {
 
   private var neutral: Scalar {
     switch code {
+    case .reduceSum where isPlanted(.sumStartsAtNegativeZero) && wide.isFloat: .float(-0.0)
     case .reduceSum, .reduceOr: .zero(wide)
     case .reduceProd: .one(wide)
     case .reduceMax, .argMax: wide.isFloat ? .float(-.infinity) : Scalar.least(wide)
@@ -108,7 +111,7 @@ struct Folding {
       isBetter = emitter.elementwise(.or, [isBetter, isFirstNaN], .bool)
       isTie = emitter.elementwise(.or, [isTie, emitter.elementwise(.and, [aIsNaN, bIsNaN], .bool)], .bool)
     }
-    let wins = emitter.elementwise(takesLast ? .greater : .less, [b[1], a[1]], .bool)
+    let wins = emitter.elementwise(takesLast != isPlanted(.tiesGoToTheOther) ? .greater : .less, [b[1], a[1]], .bool)
     let takesB = emitter.elementwise(.or, [isBetter, emitter.elementwise(.and, [isTie, wins], .bool)], .bool)
     return [
       emitter.elementwise(.select, [takesB, b[0], a[0]], wide),
@@ -122,7 +125,7 @@ struct Folding {
     guard isArg else { return [value] }
     // Of the lanes that hold the best value, the first or the last index.
     var isBest = emitter.elementwise(.equal, [vectors[0], value], .bool)
-    if element.isFloat {
+    if element.isFloat, !isPlanted(.nanHasNoLane) {
       let isNaN = emitter.elementwise(.notEqual, [vectors[0], vectors[0]], .bool)
       isBest = emitter.elementwise(.or, [isBest, isNaN], .bool)
     }

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// What slides over the trailing axes of a value.
@@ -127,7 +128,10 @@ extension KernelLowering {
     let room = emitter.builder.maximum(emitter.builder.subtract(size, start), zero)
     let high = emitter.builder.minimum(
       ceilDivide(room, window.dilations[axis]), emitter.builder.index(window.sizes[axis]))
-    return Taps(low: ceilDivide(before, window.dilations[axis]), high: high, start: start)
+    let rounding = isPlanted(.paddedWindowStartsEarly) ? 0 : window.dilations[axis] - 1
+    let low = emitter.builder.divide(
+      emitter.builder.add(before, rounding), emitter.builder.index(window.dilations[axis]))
+    return Taps(low: low, high: high, start: start)
   }
 
   private mutating func window(_ window: Window, _ folding: Folding, _ taps: [Taps], at positions: [Position]) throws {

@@ -1,0 +1,52 @@
+import ApusFuzz
+import ApusIR
+import ApusPasses
+import ApusSupport
+import Foundation
+
+/// A program on which a planted bug shows: `Tests/PlantedTests/Witnesses/<bug>.ir`. Comments before the text may say
+///
+///     // passes: canonicalize, cse        what it goes through; the standard pipeline otherwise
+///     // seeds: 3 8                       of the inputs; 1 2 3 otherwise
+///     // check: verify                    the ids that the verifier finds are what counts; the judge's verdict otherwise
+struct Witness {
+  let source: SourceText
+  private var settings: [String: String] = [:]
+
+  init(of bug: PlantedBug, in folder: URL) throws {
+    let file = folder.appendingPathComponent("\(bug.rawValue).ir")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    source = SourceText(name: file.lastPathComponent, text: text)
+    for line in text.split(separator: "\n").prefix(while: { $0.hasPrefix("//") }) {
+      let parts = line.dropFirst(2).split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+      if parts.count == 2 { settings[parts[0]] = parts[1] }
+    }
+  }
+
+  /// What this compiler says of the program, on one line or more; the first word is `agrees` where it is right.
+  func verdict() throws -> String {
+    let module: Module
+    do {
+      module = try Module.parse(source)
+    } catch {
+      return "unreadable: \(error)"
+    }
+    if settings["check"] == "verify" {
+      let ids = module.verify().map(\.id)
+      return ids.isEmpty ? "accepted" : ids.joined(separator: " ")
+    }
+    let passes = try settings["passes"].map { try Pipeline.parse($0) } ?? Passes.standard
+    let seeds = (settings["seeds"] ?? "1 2 3").split(separator: " ").compactMap { UInt64($0) }
+    let judge = Judge()
+    for seed in seeds {
+      do {
+        if let failure = try judge.judge(FuzzCase(module, passes: passes, seed: seed)) {
+          return "\(failure.key), seed \(seed): \(failure.detail)"
+        }
+      } catch {
+        return "nothing to compare, seed \(seed): \(error)"
+      }
+    }
+    return "agrees"
+  }
+}
