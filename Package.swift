@@ -99,7 +99,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "ApusCompiler", "ApusGraph", "ApusIR", "ApusLLVM", "ApusRuntime", "ApusTarget", "ApusTensor", "ApusSupport",
+        "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusRuntime", "ApusTarget", "ApusTensor",
+        "ApusSupport",
       ],
       path: "Tests/Benchmarks"),
 

@@ -54,6 +54,7 @@ struct SubjectGroup {
   static func all() -> [SubjectGroup] {
     [
       .matmul(), .convolution(), .elementwise(), .normalization(), .folding(), .movement(), .ordering(), .text(), .compile(),
+      .fuzzing(),
     ]
   }
 }

@@ -138,4 +138,11 @@ struct GraphDrawing {
     function.resultTypes = results.map(type)
     function.insert(.return, results, results: [], at: .end(of: function.entry))
   }
+
+  /// The function and those that it calls.
+  var module: Module {
+    var module = Module(function)
+    for callee in callees { module.add(callee) }
+    return module
+  }
 }

@@ -46,8 +46,6 @@ public struct GraphGenerator: Sendable {
     drawing.drawOps(ops)
     drawing.finish()
     coverage = drawing.coverage
-    var module = Module(drawing.function)
-    for callee in drawing.callees { module.add(callee) }
-    return module
+    return drawing.module
   }
 }
