@@ -84,7 +84,7 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "Apus", "ApusCompiler", "ApusIR", "ApusONNX", "ApusTensor", "ApusTarget", "ApusSupport",
+        "Apus", "ApusCompiler", "ApusFuzz", "ApusIR", "ApusONNX", "ApusTensor", "ApusTarget", "ApusSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "SpecGen", dependencies: ["ApusSpec", "ApusSupport"]),

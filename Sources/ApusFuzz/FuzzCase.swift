@@ -40,6 +40,13 @@ public enum Oracle: String, Sendable, CaseIterable {
   case plan
   /// Two compilations make code that computes the same bits.
   case determinism
+  /// Drawing the case, compiling it or running it does not bring the process down.
+  case crash
+  /// It comes to an end in time.
+  case hang
+
+  /// Those that a ``Judge`` finds by itself; the others are found by whoever watches its process.
+  public static let judged = allCases.filter { $0 != .crash && $0 != .hang }
 }
 
 /// What went wrong.

@@ -16,10 +16,11 @@ import Testing
   @Test func helpIsNoError() throws {
     let help = try Command("--help")
     #expect(help.status == 0 && help.errors == "")
-    for verb in ["run", "check", "opt", "bench", "types", "ops", "doctor", "list-knobs"] {
+    for verb in ["run", "check", "opt", "bench", "types", "ops", "fuzz", "doctor", "list-knobs"] {
       #expect(help.output.contains(verb))
       #expect(try Command(verb, "--help").status == 0)
     }
+    #expect(!help.output.contains("fuzz-worker"))
   }
 
   @Test func files() throws {

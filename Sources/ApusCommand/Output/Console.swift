@@ -7,9 +7,12 @@ enum Console {
   private static let isColored = isTerminal && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
 
   /// Nobody can be told when this fails, so nothing is said of it.
-  static func note(_ text: String) {
+  static func note(_ text: String) { say(text + "\n") }
+
+  /// The same, without an end of the line.
+  static func say(_ text: String) {
     Output.drain()  // what was said before stands above
-    _ = FileWriting.write(Array((text + "\n").utf8), to: STDERR_FILENO)
+    _ = FileWriting.write(Array(text.utf8), to: STDERR_FILENO)
   }
 
   static func show(_ diagnostic: Diagnostic) { note(diagnostic.rendered(color: isColored)) }

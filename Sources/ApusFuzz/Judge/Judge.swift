@@ -12,10 +12,12 @@ import ApusTensor
 public final class Judge {
   /// What is left out: `loops` is slow, for instance.
   public var oracles: Set<Oracle>
+  /// Called before each step with what it is for: the last one tells where a process has ended.
+  public var onStep: (Oracle, _ pass: String?) -> Void = { _, _ in }
   private let one = ThreadPool(threads: 1)
   private let two = ThreadPool(threads: 2)
 
-  public init(oracles: Set<Oracle> = Set(Oracle.allCases)) { self.oracles = oracles }
+  public init(oracles: Set<Oracle> = Set(Oracle.judged)) { self.oracles = oracles }
 
   /// The first thing that is wrong; `nil` where all agree.
   ///
@@ -24,6 +26,7 @@ public final class Judge {
     if let failure = checkText(fuzzCase.module) { return failure }
     var inputs = InputDrawing(seed: fuzzCase.seed)
     guard let main = fuzzCase.module.functions.first else { return nil }
+    onStep(.passes, nil)
     let references = [
       try Reference(fuzzCase.module, inputs.inputs(of: main)), try Reference(fuzzCase.module, inputs.inputs(of: main)),
     ]
@@ -36,8 +39,10 @@ public final class Judge {
   // MARK: Text and passes
 
   private func checkText(_ module: Module) -> Failure? {
+    onStep(.verifier, nil)
     if checks(.verifier), let problem = Self.problem(module) { return Failure(.verifier, problem) }
     guard checks(.text) else { return nil }
+    onStep(.text, nil)
     let document = module.document()
     do {
       let again = try Module.parse(SourceText(name: "case.ir", text: document.text), constants: MemoryConstants(document))
@@ -59,6 +64,7 @@ public final class Judge {
     var module = fuzzCase.module
     for step in fuzzCase.passes.steps {
       let name = step.pass.name
+      onStep(.passes, name)
       let isChanged: Bool
       do {
         isChanged = try step.pass.run(on: &module, step.arguments)
@@ -86,6 +92,7 @@ public final class Judge {
 
   private func checkCode(_ fuzzCase: FuzzCase, _ references: [Reference]) throws -> Failure? {
     guard checks(.compile) else { return nil }
+    onStep(.compile, nil)
     let model: CompiledModel
     do {
       model = try compile(fuzzCase)
@@ -98,6 +105,7 @@ public final class Judge {
     let executables = [model.executable.on(two), model.executable.on(one)]
     var firsts: [RunOutcome] = []
     for reference in references {
+      onStep(.code, nil)
       let copies = reference.inputs.map(Self.copied)
       let outcome = try RunOutcome { try executables[0].run(reference.inputs) }
       if let problem = reference.contradiction(outcome) { return Failure(.code, problem) }
@@ -114,11 +122,13 @@ public final class Judge {
   ) throws -> Failure? {
     for (reference, first) in zip(references, firsts) {
       if checks(.threads) {
+        onStep(.threads, nil)
         let guarded = try reference.inputs.map { try GuardedMemory.copy($0) }
         let outcome = try RunOutcome { try executables[1].run(guarded) }
         if !outcome.isSame(as: first) { return Failure(.threads, Self.difference(first, outcome)) }
       }
       guard checks(.replay) else { continue }
+      onStep(.replay, nil)
       let again = try RunOutcome { try executables[0].run(reference.inputs) }
       if !again.isSame(as: first) { return Failure(.replay, Self.difference(first, again)) }
     }
@@ -128,8 +138,8 @@ public final class Judge {
   private func checkDeterminism(
     _ fuzzCase: FuzzCase, _ references: [Reference], _ firsts: [RunOutcome]
   ) throws -> Failure? {
-    // A second compilation is dear: some cases do.
-    guard checks(.determinism), fuzzCase.seed % 16 == 0 else { return nil }
+    guard checks(.determinism) else { return nil }
+    onStep(.determinism, nil)
     let again = try compile(fuzzCase).executable.on(one)
     for (reference, first) in zip(references, firsts) {
       let outcome = try RunOutcome { try again.run(reference.inputs) }
@@ -140,6 +150,7 @@ public final class Judge {
 
   private func checkPlan(_ model: CompiledModel, _ references: [Reference]) throws -> Failure? {
     guard checks(.plan) else { return nil }
+    onStep(.plan, nil)
     for reference in references where reference.hasResults {
       do {
         try model.validatePlan(inputShapes: reference.inputs.map(\.shape))
@@ -152,6 +163,7 @@ public final class Judge {
 
   private func checkLoops(_ model: CompiledModel, _ references: [Reference]) throws -> Failure? {
     guard checks(.loops) else { return nil }
+    onStep(.loops, nil)
     if let problem = Self.problem(model.loops.module) { return Failure(.verifier, after: "lower", problem) }
     for reference in references {
       let outcome = try RunOutcome { try Reference.interpreter(model.loops.module).run(reference.inputs) }

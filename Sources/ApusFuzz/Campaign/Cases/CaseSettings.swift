@@ -1,0 +1,41 @@
+import ApusPasses
+import ApusSupport
+
+/// What the cases of a campaign are drawn from, and what they are judged by.
+public struct CaseSettings: Sendable {
+  /// The seed of the campaign.
+  public var seed: UInt64
+  /// About as many ops has a module.
+  public var ops: Int
+  /// The passes of every case; `nil` draws them.
+  public var passes: Pipeline?
+  /// What every case is judged by; `nil` takes all, the dear ones on their share of the cases.
+  public var oracles: Set<Oracle>?
+
+  public init(seed: UInt64, ops: Int = 5, passes: Pipeline? = nil, oracles: Set<Oracle>? = nil) {
+    self.seed = seed
+    self.ops = ops
+    self.passes = passes
+    self.oracles = oracles
+  }
+
+  /// What case `number` is drawn from.
+  public func seed(of number: Int) -> UInt64 {
+    var mixing = SplitMix64(seed: seed)
+    var mixed = SplitMix64(seed: mixing.next() &+ UInt64(truncatingIfNeeded: number))
+    return mixed.next()
+  }
+
+  /// Passes as text: `a,b(c=1),d`, or a named pipeline. Throws what is wrong with it.
+  public static func passes(_ text: String) throws(DiagnosticError) -> Pipeline { try Pipeline.parse(text) }
+
+  /// What case `number` is judged by.
+  public func oracles(of number: Int) -> Set<Oracle> {
+    if let oracles { return oracles }
+    return Set(Oracle.judged.filter { number % (Self.shares[$0] ?? 1) == 0 })
+  }
+
+  /// The dear oracles, each of which judges one case of so many: the interpreter walks lowered loops element by element, a
+  /// second compilation costs as much as the first, and text has little to do with how ops are combined.
+  public static let shares: [Oracle: Int] = [.loops: 8, .determinism: 16, .text: 4]
+}

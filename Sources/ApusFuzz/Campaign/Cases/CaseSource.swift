@@ -1,0 +1,46 @@
+/// Makes the cases of one worker, and learns from what they reached.
+///
+/// A worker asks for cases one after the other: ``draw(_:)``, the judge, ``isWorthKeeping(_:)``. What is worth keeping goes
+/// into the corpus of the campaign and from there, by ``adopt(_:)``, to the other workers.
+public protocol CaseSource {
+  /// The case of that number.
+  mutating func draw(_ number: Int) -> FuzzCase
+
+  /// Whether the case, which has just been judged, reached what none before it did.
+  mutating func isWorthKeeping(_ fuzzCase: FuzzCase) -> Bool
+
+  /// Takes in what another worker, or a campaign before this one, found worth keeping.
+  mutating func adopt(_ fuzzCase: FuzzCase)
+
+  /// What has been drawn so far.
+  var drawn: DrawCoverage { get }
+
+  /// How many places of the compiler were reached so far; `nil` where nobody counts them.
+  var reached: Int? { get }
+}
+
+/// Draws each case from the seed and its number alone: what `apus fuzz --seed S --case I` draws again.
+public struct DrawnCases: CaseSource {
+  private let settings: CaseSettings
+  private var generator: GraphGenerator
+  public private(set) var drawn = DrawCoverage()
+
+  public init(_ settings: CaseSettings, limits: GraphGenerator.Limits = GraphGenerator.Limits()) {
+    self.settings = settings
+    generator = GraphGenerator(limits: limits)
+  }
+
+  public mutating func draw(_ number: Int) -> FuzzCase {
+    var draw = Draw(seed: settings.seed(of: number))
+    // What was drawn before must not show in what is drawn now.
+    generator.coverage = DrawCoverage()
+    let module = generator.module(seed: draw.seed(), ops: settings.ops)
+    drawn.merge(generator.coverage)
+    let passes = settings.passes ?? PassDrawing.pipeline(&draw)
+    return FuzzCase(module, passes: passes, seed: draw.seed())
+  }
+
+  public func isWorthKeeping(_ fuzzCase: FuzzCase) -> Bool { false }
+  public func adopt(_ fuzzCase: FuzzCase) {}
+  public var reached: Int? { nil }
+}
