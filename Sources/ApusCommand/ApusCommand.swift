@@ -9,7 +9,8 @@ struct ApusCommand: ParsableCommand {
     discussion: "A MODEL is a .apus graph file, a .ir file or a .onnx file.",
     subcommands: [
       RunCommand.self, CheckCommand.self, OptCommand.self, BenchCommand.self, TypesCommand.self, OpsCommand.self,
-      FuzzCommand.self, FuzzWorkerCommand.self, ServeCommand.self, DoctorCommand.self, ListKnobsCommand.self,
+      FuzzCommand.self, FuzzWorkerCommand.self, ReduceCommand.self, ServeCommand.self, DoctorCommand.self,
+      ListKnobsCommand.self,
     ])
 }
 

@@ -52,6 +52,8 @@ struct ExecutionOptions: ParsableArguments {
 struct TimeSpan: ExpressibleByArgument {
   let seconds: Double
 
+  init(seconds: Double) { self.seconds = seconds }
+
   init?(argument: String) {
     let units: [(name: String, seconds: Double)] = [("ms", 1e-3), ("s", 1), ("m", 60), ("h", 3600)]
     let unit = units.first { argument.hasSuffix($0.name) }
