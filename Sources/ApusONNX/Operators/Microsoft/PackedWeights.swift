@@ -13,56 +13,70 @@ extension Operators {
 }
 
 extension NodeTranslation {
-  /// a Wᵀ + bias, W [N, K] in blocks of `block_size` with a scale, and perhaps a zero point, each. Weights of 4 bits
-  /// lie two in a byte, the first in its low bits.
+  /// a Wᵀ + bias, W [N, K] in blocks of `block_size` with a scale, and perhaps a zero point, each. Weights of fewer than
+  /// 8 bits lie several in a byte, the first in its low bits. Where the indices of blocks are given, W's columns need not
+  /// be in the blocks' order.
   fileprivate func productOfPackedWeights() throws -> ValueID {
     let bits = try int("bits", 4)
     let (rows, depth, block) = (try int("N", 0), try int("K", 0), try int("block_size", 0))
-    guard bits == 4 || bits == 8, !has(4) else {
-      throw unsupported("weights of \(bits) bits\(has(4) ? " in another order" : "") are not supported")
-    }
-    guard [rows, depth, block].allSatisfy({ $0 > 0 && $0 < 1 << 31 }), block % 2 == 0 else {
+    guard bits == 2 || bits == 4 || bits == 8 else { throw unsupported("weights of \(bits) bits are not supported") }
+    guard try int("weight_prepacked", 0) == 0 else { throw unsupported("weights in an order of one device are not supported") }
+    guard [rows, depth, block].allSatisfy({ $0 > 0 && $0 < 1 << 31 }), block * bits % 8 == 0 else {
       throw error("onnx.attribute", "'N', 'K' and 'block_size' are not the sizes of a matrix in blocks")
     }
     let blocks = (depth + block - 1) / block
-    let a = try value(0)
-    let own = element(a)
+    let own = try inputType(0).element
+    let weights = try reshape(unpacked(value(1), bits), [.constant(rows), .constant(blocks), .constant(block)])
     let scales = try reshape(value(2), [.constant(rows), .constant(blocks), 1])
-    let weights = try reshape(
-      unpacked(value(1), bits), [.constant(rows), .constant(blocks), .constant(block)])
-    var zero = try scalar(bits == 4 ? 8 : 128, .u8)
+    let zero = try zeroPoints(bits, rows, blocks)
     var real: ValueID
-    if has(3), try inputType(3).element.isFloat {
-      let offset = try reshape(value(3), [.constant(rows), .constant(blocks), 1])
-      let difference = try call(.sub, convert(weights, to: element(offset)), offset)
-      real = try call(.mul, difference, convert(scales, to: element(offset)))
-    } else {
-      if let packed = try optionalValue(3) {
-        let stored = bits == 4 ? (blocks + 1) / 2 : blocks
-        let bytes = try reshape(packed, [.constant(rows), .constant(stored)])
-        let points = try unpacked(bytes, bits)
-        let row = try reshape(points, [.constant(rows), .constant(bits == 4 ? 2 * stored : stored)])
-        let used = try part(row, axis: 1, from: 0, to: .constant(blocks))
-        zero = try reshape(used, [.constant(rows), .constant(blocks), 1])
+    if has(4) {
+      // A column has the scale and the zero point of the block that its index names.
+      let columns = try part(reshape(weights, [.constant(rows), .constant(blocks * block)]), axis: 1, from: 0, to: .constant(depth))
+      let index = try part(value(4), axis: 0, from: 0, to: .constant(depth))
+      func spread(_ parameter: ValueID) throws -> ValueID {
+        guard rank(parameter) == 3 else { return parameter }
+        let row = try reshape(parameter, [.constant(rows), .constant(blocks)])
+        return try call(.gather, [.value(row), .value(index)], ["axis": .integer(1)])
       }
-      real = try call(.dequantize, weights, scales, zero)
+      real = try dequantized(columns, spread(scales), spread(zero), to: own)
+    } else {
+      real = try reshape(dequantized(weights, scales, zero, to: own), [.constant(rows), .constant(blocks * block)])
+      if blocks * block != depth { real = try part(real, axis: 1, from: 0, to: .constant(depth)) }
     }
-    real = convert(try reshape(real, [.constant(rows), .constant(blocks * block)]), to: own)
-    if blocks * block != depth { real = try part(real, axis: 1, from: 0, to: .constant(depth)) }
-    let result = try call(.matmul, a, transpose(real, [1, 0]))
+    let result = try call(.matmul, value(0), transpose(real, [1, 0]))
     return try optionalValue(5).map { try call(.add, result, $0) } ?? result
   }
 
-  /// Bytes, or the halves of bytes, low ones first, along a new last axis.
+  /// [N, blocks, 1], packed as the weights are or of the type of the scales; one for all where there are none.
+  private func zeroPoints(_ bits: Int, _ rows: Int, _ blocks: Int) throws -> ValueID {
+    guard let given = try optionalValue(3) else { return try scalar(Double(1 << (bits - 1)), .u8) }
+    let shape: [Dim] = [.constant(rows), .constant(blocks), 1]
+    guard !element(given).isFloat else { return try reshape(given, shape) }
+    let stored = (blocks * bits + 7) / 8
+    let points = try unpacked(reshape(given, [.constant(rows), .constant(stored)]), bits)
+    let row = try reshape(points, [.constant(rows), .constant(stored * (8 / bits))])
+    return try reshape(part(row, axis: 1, from: 0, to: .constant(blocks)), shape)
+  }
+
+  /// (weights − zero) · scales, in f32, rounded once to the type of the product.
+  private func dequantized(_ weights: ValueID, _ scales: ValueID, _ zero: ValueID, to own: ElementType) throws -> ValueID {
+    let factor = convert(scales, to: .f32)
+    guard element(zero).isFloat else { return convert(try call(.dequantize, weights, factor, zero), to: own) }
+    let difference = try call(.sub, convert(weights, to: .f32), convert(zero, to: .f32))
+    return convert(try call(.mul, difference, factor), to: own)
+  }
+
+  /// Bytes, or the parts of bytes, low ones first, along a new last axis.
   private func unpacked(_ bytes: ValueID, _ bits: Int) throws -> ValueID {
     guard element(bytes) == .u8 else { throw error("onnx.type", "packed weights are \(element(bytes)), not u8") }
-    guard bits == 4 else { return bytes }
-    let low = try call(.and, [.value(bytes), .integer(15)])
-    let high = try call(.shiftRight, [.value(bytes), .integer(4)])
-    let axis = rank(bytes)
-    return try call(
-      .concat, [.value(reshape(low, dims(low) + [1])), .value(reshape(high, dims(high) + [1]))],
-      ["axis": .integer(axis)])
+    guard bits < 8 else { return bytes }
+    let parts = try stride(from: 0, to: 8, by: bits).map { shift in
+      let low = shift == 0 ? bytes : try call(.shiftRight, [.value(bytes), .integer(shift)])
+      let code = shift + bits == 8 ? low : try call(.and, [.value(low), .integer((1 << bits) - 1)])
+      return try reshape(code, dims(code) + [1])
+    }
+    return try concat(parts, axis: rank(bytes))
   }
 
   /// LSTM whose weights are quantized, W [directions, input, 4 hidden] and R [directions, hidden, 4 hidden], each
