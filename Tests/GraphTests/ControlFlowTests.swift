@@ -119,6 +119,18 @@ import Testing
     #expect(results == [floats([1, 2, 2, 4, 2, 4, 4, 8], 4, 2), Tensor(scalar: Int64(4))])
   }
 
+  @Test func whatALoopStartsWithOutlivesItsAttempts() throws {
+    // The size changes, so the loop is lowered twice; its start is a constant that nothing else reads.
+    let text = """
+      graph f(n: s64[]) {
+        start = constant(value: 1, shape: [2], to: f32)
+        i, y = while i = 0, y = start; i < n { i + 1, concat(y, y, axis: 0) }
+        return y
+      }
+      """
+    #expect(try run(text, Tensor(scalar: Int64(1))) == [floats([1, 1, 1, 1], 4)])
+  }
+
   @Test func loopsNestAndSeeWhatIsAround() throws {
     let text = """
       graph f(x: f32[N], n: s64[]) {

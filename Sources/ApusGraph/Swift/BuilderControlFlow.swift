@@ -83,7 +83,7 @@ extension GraphBuilder {
       }
       if let retype = pendingRetype {
         emitter.abandon(op, outer)
-        emitter.discard(inits)
+        emitter.discard(inits, of: carried)
         guard carried.retype(retype.group, to: retype.element) else { return wrong }
         pendingRetype = nil
         diagnostics = found
@@ -91,7 +91,7 @@ extension GraphBuilder {
       }
       if let values, let values { return values.map { Node(.value(self, $0), at: place) } }
       emitter.abandon(op, outer)
-      emitter.discard(inits)
+      emitter.discard(inits, of: carried)
       // Else a size turned out to change: once more with that known.
       if values == nil { return wrong }
     }

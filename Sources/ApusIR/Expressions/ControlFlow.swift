@@ -54,9 +54,10 @@ extension Emitter {
     point = outer
   }
 
-  /// Removes the constants that literals became, and what was made of them, where nothing reads them.
-  package mutating func discard(_ values: [ValueID]) {
-    var rest = values
+  /// Removes the constants that the literals of a loop's initial values became, and what was made of them, where nothing
+  /// reads them. What was a value before is the program's, even while nothing reads it.
+  package mutating func discard(_ initial: [ValueID], of carried: CarriedValues) {
+    var rest = zip(initial, carried.initial).compactMap { $1.value == nil ? $0 : nil }
     while let value = rest.popLast() {
       guard function.isUnused(value), let op = function.definingOp(of: value), !function.isErased(op),
         function.opcode(of: op) == .constant || function.opcode(of: op) == .broadcast

@@ -90,7 +90,7 @@ extension ExpressionLowering {
       at(body.range)
       guard let yields = try emitter.carriedOn(results, op, &carried) else {
         emitter.abandon(op, outer)
-        emitter.discard(inits)
+        emitter.discard(inits, of: carried)
         return nil
       }
       at(range)
@@ -99,7 +99,7 @@ extension ExpressionLowering {
       return .results(try emitter.finishControl(op, types).map { .value($0) })
     } catch {
       emitter.abandon(op, outer)
-      emitter.discard(inits)
+      emitter.discard(inits, of: carried)
       throw error
     }
   }
