@@ -18,10 +18,10 @@ final class CallContext: @unchecked Sendable {
 
   init(
     inputs inputSignatures: [TensorSignature], outputs outputSignatures: [TensorSignature],
-    customOperations: [CustomOperation], hugePageBytes: Int?
+    customOperations: [CustomOperation]
   ) {
     self.customOperations = customOperations
-    arena = Arena(hugePageBytes: hugePageBytes)
+    arena = Arena()
     pointer = .allocate(capacity: 1)
     pointer.initialize(to: apus_context())
     let all = inputSignatures + outputSignatures

@@ -52,13 +52,10 @@ public final class Executable: Sendable {
     public var allocationLimit: Int
     /// Bytes that an arena may have.
     public var arenaLimit: Int
-    /// See `Arena.init(hugePageBytes:)`.
-    public var hugePageBytes: Int?
 
-    public init(allocationLimit: Int = .max, arenaLimit: Int = .max, hugePageBytes: Int? = nil) {
+    public init(allocationLimit: Int = .max, arenaLimit: Int = .max) {
       self.allocationLimit = allocationLimit
       self.arenaLimit = arenaLimit
-      self.hugePageBytes = hugePageBytes
     }
   }
 
@@ -201,9 +198,7 @@ extension Executable {
     _ tensors: [Tensor], _ plan: CallPlan, _ results: inout [Tensor?], _ cancellation: Cancellation?
   ) throws {
     let call = idle.withLock { $0.popLast() }
-      ?? CallContext(
-        inputs: inputs, outputs: outputs, customOperations: description.customOperations,
-        hugePageBytes: options.hugePageBytes)
+      ?? CallContext(inputs: inputs, outputs: outputs, customOperations: description.customOperations)
     try call.begin(pool: pool, arenaBytes: plan.arenaBytes, allocationLimit: options.allocationLimit)
     defer {
       call.end()

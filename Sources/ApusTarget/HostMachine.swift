@@ -45,7 +45,7 @@ extension Machine {
       physicalCores: coreCount(tree, online) ?? logical,
       affinityCount: affinity == 0 ? logical : min(affinity, logical),
       cpuQuota: groups.cpuQuota, memoryBytes: memoryField(tree, "MemTotal") ?? 1 << 30,
-      memoryLimitBytes: groups.memoryLimit, hugePageBytes: hugePage(tree))
+      memoryLimitBytes: groups.memoryLimit)
   }
 }
 
@@ -141,13 +141,6 @@ private func memoryField(_ tree: FileTree, _ name: Substring) -> Int? {
     let kibibytes = Int(number), kibibytes > 0, kibibytes < 1 << 50
   else { return nil }
   return kibibytes << 10
-}
-
-private func hugePage(_ tree: FileTree) -> Int? {
-  // The choice in force stands in brackets.
-  guard let choice = tree.text("/sys/kernel/mm/transparent_hugepage/enabled"), !choice.contains("[never]")
-  else { return nil }
-  return tree.integer("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") ?? memoryField(tree, "Hugepagesize")
 }
 
 #if os(macOS)

@@ -57,14 +57,12 @@ public struct Machine: Sendable, Hashable {
   public var memoryBytes: Int
   /// The control group's limit of memory in bytes, or nil where nothing limits it.
   public var memoryLimitBytes: Int?
-  /// Bytes of a huge page that anonymous memory can get with `madvise`, or nil.
-  public var hugePageBytes: Int?
 
   public init(
     architecture: Architecture, operatingSystem: OperatingSystem = .linux, cpuName: String,
     features: Set<String>, caches: Caches = .fallback, logicalCores: Int = 1, physicalCores: Int? = nil,
     affinityCount: Int? = nil, cpuQuota: Double? = nil, requestedThreads: Int? = nil,
-    memoryBytes: Int = 8 << 30, memoryLimitBytes: Int? = nil, hugePageBytes: Int? = nil
+    memoryBytes: Int = 8 << 30, memoryLimitBytes: Int? = nil
   ) {
     self.architecture = architecture
     self.operatingSystem = operatingSystem
@@ -78,7 +76,6 @@ public struct Machine: Sendable, Hashable {
     self.requestedThreads = requestedThreads
     self.memoryBytes = memoryBytes
     self.memoryLimitBytes = memoryLimitBytes
-    self.hugePageBytes = hugePageBytes
   }
 }
 

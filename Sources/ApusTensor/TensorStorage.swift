@@ -11,9 +11,8 @@ import ApusSupport
 /// The bytes may be written only through ``Tensor/withUnsafeMutableBytes(_:)``, which copies them first
 /// when they are shared or read-only.
 public final class TensorStorage: Sendable {
-  /// Owned storage starts at a multiple of this, the size of a cache line and of an AVX-512 register,
-  /// and its allocation is rounded up to it.
-  public static let alignment = 64
+  /// Owned storage starts at a multiple of this, and its allocation is rounded up to it.
+  public static let alignment = OwnedMemory.alignment
 
   nonisolated(unsafe) let base: UnsafeMutableRawPointer
   public let byteCount: Int
@@ -21,26 +20,14 @@ public final class TensorStorage: Sendable {
   public let isWritable: Bool
   private let release: (@Sendable () -> Void)?
 
-  /// The huge page of x86-64, and of AArch64 with pages of 4 KiB. Owned storage of that size starts on such a page and
-  /// asks for them: a matrix of 4 KiB pages misses the TLB and shares its sets of the cache by chance.
-  private static let hugePage = 2 << 20
-
   /// Uninitialised, 64-byte-aligned memory of its own.
   ///
   /// Throws `tensor.no-memory` when the system refuses it.
   public init(byteCount: Int) throws(DiagnosticError) {
     precondition(byteCount >= 0, "a storage cannot have \(byteCount) bytes")
-    var pointer: UnsafeMutableRawPointer?
-    let unit = byteCount >= Self.hugePage ? Self.hugePage : Self.alignment
-    let (padded, overflow) = max(byteCount, 1).addingReportingOverflow(Self.alignment - 1)
-    let size = padded & ~(Self.alignment - 1)
-    guard !overflow, posix_memalign(&pointer, unit, size) == 0, let pointer else {
+    guard let pointer = OwnedMemory.allocate(byteCount)?.base else {
       throw DiagnosticError(id: "tensor.no-memory", "the system refuses \(byteCount) bytes for a tensor")
     }
-    #if os(Linux)
-      // Advice only. The last page is left out where the tensor does not fill it.
-      if unit == Self.hugePage { _ = madvise(pointer, size & ~(unit - 1), MADV_HUGEPAGE) }
-    #endif
     nonisolated(unsafe) let owned = pointer
     base = owned
     self.byteCount = byteCount

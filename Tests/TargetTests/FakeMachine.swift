@@ -25,11 +25,9 @@ final class FakeMachine {
   static func zen3() -> [String: String] {
     var files = [
       "/proc/cpuinfo": cpuinfo(vendor: "AuthenticAMD", family: 25, model: 1, flags: avx2Flags),
-      "/proc/meminfo": "MemTotal:       24684096 kB\nMemFree: 23402300 kB\nHugepagesize:       2048 kB\n",
+      "/proc/meminfo": "MemTotal:       24684096 kB\nMemFree: 23402300 kB\n",
       "/proc/self/status": "Name:\tswift\nCpus_allowed:\tf\nCpus_allowed_list:\t0-3\n",
       "/sys/devices/system/cpu/online": "0-3\n",
-      "/sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
-      "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size": "2097152\n",
     ]
     let caches = [
       ("1", "Data", "32K"), ("1", "Instruction", "64K"), ("2", "Unified", "512K"), ("3", "Unified", "32768K"),

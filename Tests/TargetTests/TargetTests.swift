@@ -15,7 +15,6 @@ import Testing
     #expect(machine.caches.l3PerProcessor == 8 << 20)
     #expect(machine.logicalCores == 4 && machine.physicalCores == 2 && machine.affinityCount == 4)
     #expect(machine.memoryBytes == 24_684_096 << 10 && machine.memoryLimitBytes == nil)
-    #expect(machine.hugePageBytes == 2 << 20)
     #expect(machine.cpuQuota == nil && machine.availableThreads == 4)
     #expect(machine.featureString.contains("+avx2") && machine.featureString.contains("-avx512f"))
     #expect(machine.triple == "x86_64-unknown-linux-gnu")
@@ -68,7 +67,7 @@ import Testing
     let machine = try FakeMachine([:]).machine()
     #expect(machine.cpuName == "x86-64" && machine.vectorBytes == 16 && !machine.hasFMA)
     #expect(machine.caches == .fallback && machine.availableThreads == 1)
-    #expect(machine.memoryBytes > 0 && machine.hugePageBytes == nil)
+    #expect(machine.memoryBytes > 0)
   }
 
   @Test func nonsenseIsNotTakenForNumbers() throws {
@@ -93,12 +92,6 @@ import Testing
     #expect(try FakeMachine(files).machine().affinityCount == 2)
     files["/proc/self/status"] = "Cpus_allowed_list:\t0-127\n"
     #expect(try FakeMachine(files).machine().affinityCount == 4)
-  }
-
-  @Test func hugePagesMayBeSwitchedOff() throws {
-    var files = FakeMachine.zen3()
-    files["/sys/kernel/mm/transparent_hugepage/enabled"] = "always madvise [never]\n"
-    #expect(try FakeMachine(files).machine().hugePageBytes == nil)
   }
 
   @Test func theHostIsPlausible() {

@@ -26,9 +26,7 @@ public struct Compiler: Sendable {
     let limit = options.memoryBytes
     let executable = try loops.link(
       on: options.machine, pool: pool, operations: options.operations,
-      options: Executable.Options(
-        allocationLimit: limit, arenaLimit: limit, hugePageBytes: options.machine.hugePageBytes),
-      timing: &timing)
+      options: Executable.Options(allocationLimit: limit, arenaLimit: limit), timing: &timing)
     return CompiledModel(
       executable: executable, host: host, loops: loops, passes: reports, timing: timing, memoryLimit: limit)
   }
