@@ -193,6 +193,17 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: "/etc/hostname")
-    #expect(id { _ = try FileBytes(within: folder, ["link"]) } == "file.link")
+    #expect(id { _ = try ConfinedFolder(beside: folder + "/m.onnx", links: .refused).open("link") } == "file.link")
+    #expect(id { _ = try ConfinedFolder(beside: folder + "/m.ir", links: .followedWithin).open("link") } == "file.outside")
+    try FileManager.default.createSymbolicLink(atPath: folder + "/inner", withDestinationPath: "file")
+    try "abc".write(toFile: folder + "/file", atomically: true, encoding: .utf8)
+    #expect(id { _ = try ConfinedFolder(beside: folder + "/m.onnx", links: .refused).open("inner") } == "file.link")
+    #expect(try ConfinedFolder(beside: folder + "/m.ir", links: .followedWithin).open("inner").count == 3)
+    #expect(try ConfinedFolder(beside: folder + "/m.onnx", links: .refused).open("./file").count == 3)
+    for name in ["", ".", "../file", "deep/../file", "/etc/hostname", "a\0b"] {
+      for links in [ConfinedFolder.Links.refused, .followedWithin] {
+        #expect(id { _ = try ConfinedFolder(beside: folder + "/m.ir", links: links).open(name) } == "file.outside", "\(name)")
+      }
+    }
   }
 }

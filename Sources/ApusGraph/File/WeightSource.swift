@@ -46,15 +46,14 @@ public struct WeightSource: Sendable {
 private final class FilesBeside: Sendable {
   private static let endings = [".safetensors", ".npz", ".npy"]
 
-  private let folder: String
+  private let folder: ConfinedFolder
   /// The graph file's name without its ending.
   private let stem: String
   private let opened = Mutex<[String: TensorFile]>([:])
 
   init(_ graphPath: String) {
-    let parts = graphPath.split(separator: "/", omittingEmptySubsequences: false)
-    let file = parts.last ?? ""
-    folder = parts.dropLast().joined(separator: "/") + (parts.count > 1 ? "/" : "")
+    let file = graphPath.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
+    folder = ConfinedFolder(beside: graphPath, links: .followedWithin)
     stem = file.lastIndex(of: ".").map { String(file[..<$0]) } ?? String(file)
   }
 
@@ -78,7 +77,7 @@ private final class FilesBeside: Sendable {
 
   /// The first file there is that is called like the graph's.
   private func neighbour() throws(DiagnosticError) -> String {
-    for ending in Self.endings where access(folder + stem + ending, F_OK) == 0 { return stem + ending }
+    for ending in Self.endings where access(folder.prefix + stem + ending, F_OK) == 0 { return stem + ending }
     let tried = Self.endings.map { stem + $0 }.joined(separator: ", ")
     throw DiagnosticError(
       id: "file.missing", "none of \(tried) is there", hint: "say which file: from \"w.safetensors\"")
@@ -86,27 +85,8 @@ private final class FilesBeside: Sendable {
 
   private func open(_ name: String) throws(DiagnosticError) -> TensorFile {
     if let known = opened.withLock({ $0[name] }) { return known }
-    try confine(name)
-    let file = try TensorFile(path: folder + name)
+    let file = try TensorFile(name, in: folder)
     opened.withLock { $0[name] = file }
     return file
-  }
-
-  /// A model is untrusted: it reads nothing outside its folder, not by way of a link either.
-  private func confine(_ name: String) throws(DiagnosticError) {
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    var isInside = !name.hasPrefix("/") && !name.utf8.contains(0) && !parts.contains("..")
-    if isInside, let root = resolved(folder.isEmpty ? "." : folder), let target = resolved(folder + name) {
-      isInside = target.hasPrefix(root == "/" ? "/" : root + "/")
-    }
-    guard isInside else {
-      throw DiagnosticError(id: "file.outside", "'\(name)' leads out of the graph's folder")
-    }
-  }
-
-  private func resolved(_ path: String) -> String? {
-    guard let found = realpath(path, nil) else { return nil }
-    defer { free(found) }
-    return String(cString: found)
   }
 }

@@ -5,16 +5,10 @@ import Synchronization
 /// The files beside a model that hold data of its tensors. None lies outside of the model's folder, each is mapped once, and
 /// nothing is copied.
 final class ExternalData: Sendable {
-  private let folder: String
+  private let folder: ConfinedFolder
   private let files = Mutex<[String: FileBytes]>([:])
 
-  init(modelPath: String) {
-    guard let slash = modelPath.lastIndex(of: "/") else {
-      folder = "."
-      return
-    }
-    folder = slash == modelPath.startIndex ? "/" : String(modelPath[..<slash])
-  }
+  init(modelPath: String) { folder = ConfinedFolder(beside: modelPath, links: .refused) }
 
   /// The tensor, its data from the file it names where it has none of its own.
   ///
@@ -36,30 +30,22 @@ final class ExternalData: Sendable {
     return try proto.tensor(external: bytes)
   }
 
-  /// The names of the folders and of the file, which are all below the model's folder.
-  private func location(of proto: TensorProto) throws(DiagnosticError) -> [String] {
+  /// The file's path below the model's folder.
+  private func location(of proto: TensorProto) throws(DiagnosticError) -> String {
     guard let path = proto.external.last(where: { $0.key == "location" })?.value, !path.isEmpty else {
       throw wrong("external data without a location", proto)
     }
-    guard path.utf8.first != UInt8(ascii: "/") else {
-      throw wrong("the location \(quoted(path)) of external data is an absolute path", proto)
-    }
-    let parts = path.split(separator: "/").map(String.init).filter { $0 != "." }
-    guard !parts.contains(".."), !parts.contains(where: { $0.utf8.contains(0) }), !parts.isEmpty else {
-      throw wrong("the location \(quoted(path)) of external data is not within the model's folder", proto)
-    }
-    return parts
+    return path
   }
 
-  private func file(at parts: [String], for proto: TensorProto) throws(DiagnosticError) -> FileBytes {
-    let key = parts.joined(separator: "/")
-    if let known = files.withLock({ $0[key] }) { return known }
+  private func file(at path: String, for proto: TensorProto) throws(DiagnosticError) -> FileBytes {
+    if let known = files.withLock({ $0[path] }) { return known }
     do {
-      let file = try FileBytes(within: folder, parts)
-      files.withLock { $0[key] = file }
+      let file = try folder.open(path)
+      files.withLock { $0[path] = file }
       return file
     } catch {
-      throw wrong("external data in \(quoted(key)): \(error.diagnostics.first?.message ?? "it cannot be read")", proto)
+      throw wrong("external data in \(quoted(path)): \(error.diagnostics.first?.message ?? "it cannot be read")", proto)
     }
   }
 

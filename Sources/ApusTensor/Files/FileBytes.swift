@@ -36,8 +36,7 @@ public struct FileBytes: Sendable {
   /// lies outside of the folder is opened, whatever is renamed meanwhile.
   ///
   /// Throws what ``init(path:)`` throws, and `file.link`.
-  package init(within folder: String, _ parts: [String]) throws(DiagnosticError) {
-    let path = ([folder] + parts).joined(separator: "/")
+  init(within folder: String, _ parts: [String], name path: String) throws(DiagnosticError) {
     var descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     for (index, part) in parts.enumerated() {
       guard descriptor >= 0 else { break }

@@ -20,7 +20,19 @@ public struct TensorFile: Sendable {
   /// ``NumPyArchive/init(path:byteLimit:)`` and ``SafeTensors/init(path:)`` throw.
   public init(path: String, byteLimit: Int = NumPyArchive.defaultByteLimit) throws(DiagnosticError) {
     let format = try Format(of: path)
-    let file = try FileBytes(path: path)
+    try self.init(FileBytes(path: path), format, byteLimit)
+  }
+
+  /// Opens a file that another one names, as ``init(path:byteLimit:)`` does.
+  ///
+  /// Throws what that throws, and `file.outside`.
+  public init(_ name: String, in folder: ConfinedFolder, byteLimit: Int = NumPyArchive.defaultByteLimit) throws(DiagnosticError) {
+    try folder.check(name)
+    let format = try Format(of: folder.prefix + name)
+    try self.init(folder.open(name), format, byteLimit)
+  }
+
+  private init(_ file: FileBytes, _ format: Format, _ byteLimit: Int) throws(DiagnosticError) {
     switch format {
     case .npy:
       content = .array(file)
