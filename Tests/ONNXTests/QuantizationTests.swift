@@ -150,4 +150,24 @@ import Testing
     // The first row has one earlier position, the second two.
     #expect(try #require(y).isClose(to: Tensor([6, 6, 4, 4] as [Float], shape: [2, 1, 2])))
   }
+
+  @Test func recurrentStatesGoThroughEightBits() throws {
+    // onnxruntime 1.31 with one thread. Without the rounding of the states the last ones are -0.100213 and 0.514059.
+    let model = ModelWriter(
+      opset: 17, domains: ["com.microsoft": 1], inputs: [.tensor("x", .f32, [3, 1, 2])], outputs: ["y", "c"],
+      initializers: [
+        "w": Tensor([20, -35, 50, -60, 70, -80, 90, -100, 15, 25, -35, 45, -55, 65, -75, 85] as [Int8], shape: [1, 2, 8]),
+        "r": Tensor([90, -80, 70, -60, 50, -45, 35, -25, -95, 85, -75, 65, -55, 50, 40, -30] as [Int8], shape: [1, 2, 8]),
+        "ws": Tensor([0.02] as [Float]), "rs": Tensor([0.03] as [Float]), "zero": Tensor([0] as [Int8]),
+      ],
+      nodes: [
+        .init(
+          "DynamicQuantizeLSTM", ["x", "w", "r", "", "", "", "", "", "ws", "zero", "rs", "zero"], ["y", "h", "c"],
+          ["hidden_size": 2], domain: "com.microsoft")
+      ])
+    let outputs = try model.compiled(["x": Tensor([0.5, -1, 0.25, 0.75, -0.5, 1] as [Float], shape: [3, 1, 2])])
+    let states: [Float] = [0.3352832, -0.0526667, -0.0315340, 0.0067018, -0.1000471, 0.5144333]
+    #expect(try #require(outputs["y"]).isClose(to: Tensor(states, shape: [3, 1, 1, 2]), tolerance: 2e-6))
+    #expect(try #require(outputs["c"]).isClose(to: Tensor([-0.4973983, 0.7276118] as [Float], shape: [1, 1, 2]), tolerance: 2e-6))
+  }
 }

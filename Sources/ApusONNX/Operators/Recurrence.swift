@@ -13,18 +13,18 @@ extension Operators {
 }
 
 /// One node of a recurrent operator.
-private struct Recurrence {
-  let n: NodeTranslation
-  let kind: RecurrentCell.Kind
-  let cells: [RecurrentCell]
+struct Recurrence {
+  private let n: NodeTranslation
+  private let kind: RecurrentCell.Kind
+  private let cells: [RecurrentCell]
   /// Whether each direction runs from the end.
-  let reversed: [Bool]
-  let isBatchMajor: Bool
+  private let reversed: [Bool]
+  private let isBatchMajor: Bool
   /// `[time, batch, input]`.
-  let x: ValueID
-  let hidden: Dim
+  private let x: ValueID
+  private let hidden: Dim
 
-  init(_ n: NodeTranslation, _ kind: RecurrentCell.Kind) throws {
+  init(_ n: NodeTranslation, _ kind: RecurrentCell.Kind, quantizesState: Bool = false) throws {
     self.n = n
     self.kind = kind
     switch try n.string("direction", "forward") {
@@ -33,7 +33,7 @@ private struct Recurrence {
     case "bidirectional": reversed = [false, true]
     case let other: throw n.error("onnx.attribute", "there is no direction '\(other)'")
     }
-    cells = try RecurrentCell.cells(n, kind, directions: reversed.count)
+    cells = try RecurrentCell.cells(n, kind, directions: reversed.count, quantizesState: quantizesState)
     isBatchMajor = try n.int("layout", 0) == 1
     let given = try n.value(0)
     for index in 0..<3 where try n.inputType(index).rank != 3 {

@@ -13,6 +13,8 @@ struct RecurrentCell {
   let couplesInputAndForget: Bool
   /// GRU: whether the new state's product with the weights is taken before the reset gate acts.
   let resetsAfterwards: Bool
+  /// LSTM: whether the state goes through 8 bits before it meets the weights, in the range that all of it has at each step.
+  let quantizesState: Bool
 
   struct Activation: Equatable {
     let name: String
@@ -21,7 +23,9 @@ struct RecurrentCell {
   }
 
   /// The cells of all directions. Throws `onnx.attribute`.
-  static func cells(_ n: NodeTranslation, _ kind: Kind, directions: Int) throws -> [RecurrentCell] {
+  static func cells(
+    _ n: NodeTranslation, _ kind: Kind, directions: Int, quantizesState: Bool
+  ) throws -> [RecurrentCell] {
     let standard = standardActivations(kind)
     var names = try n.strings("activations").map { $0.lowercased() }
     if names.isEmpty { names = Array(repeating: standard, count: directions).flatMap { $0 } }
@@ -35,7 +39,8 @@ struct RecurrentCell {
     return (0..<directions).map { direction in
       RecurrentCell(
         kind: kind, activations: Array(activations[direction * standard.count..<(direction + 1) * standard.count]),
-        clip: clip.flatMap { $0 > 0 ? $0 : nil }, couplesInputAndForget: couples, resetsAfterwards: resets)
+        clip: clip.flatMap { $0 > 0 ? $0 : nil }, couplesInputAndForget: couples, resetsAfterwards: resets,
+        quantizesState: quantizesState)
     }
   }
 
@@ -76,7 +81,7 @@ struct RecurrentCell {
 
   /// Whether it is the cell of an op of the graph language.
   var isStandard: Bool {
-    activations.map(\.name) == Self.standardActivations(kind) && clip == nil && !couplesInputAndForget
+    activations.map(\.name) == Self.standardActivations(kind) && clip == nil && !couplesInputAndForget && !quantizesState
   }
 }
 
@@ -180,7 +185,8 @@ extension RecurrentCell {
         "a\(gate) = if has(p) { g\(gate) + p\(gate) * \(state) } else { g\(gate) }"
       }
       return """
-        g = a + y @ rt
+        \(quantizesState ? Self.quantizedState : "")
+        g = a + \(quantizesState ? "yq" : "y") @ rt
         gi = slice(g, starts: [0, 0], limits: [b, n])
         go = slice(g, starts: [0, n], limits: [b, 2 * n])
         gf = slice(g, starts: [0, 2 * n], limits: [b, 3 * n])
@@ -198,6 +204,14 @@ extension RecurrentCell {
         """
     }
   }
+
+  /// `yq`, what DynamicQuantizeLinear and DequantizeLinear make of the state.
+  private static let quantizedState = """
+    span = max(reduce_max(y, axes: [0, 1]), 0) - min(reduce_min(y, axes: [0, 1]), 0)
+    sy = select(span == 0, 1, span) / 255
+    zy = quantize(-min(reduce_min(y, axes: [0, 1]), 0), sy, constant(value: 0, shape: [], to: u8))
+    yq = dequantize(quantize(y, sy, zy), sy, zy)
+    """
 
   /// Binds a name to an activation of an expression.
   private func activated(_ name: String, _ index: Int, _ expression: String) -> String {

@@ -80,8 +80,8 @@ extension NodeTranslation {
   }
 
   /// LSTM whose weights are quantized, W [directions, input, 4 hidden] and R [directions, hidden, 4 hidden], each
-  /// direction, or each column, with its scale. The input goes through 8 bits as onnxruntime's does; its hidden states
-  /// do too, and these do not, so that results differ by the steps of that.
+  /// direction, or each column, with its scale. The input goes through 8 bits, and so do the hidden states, those of all
+  /// rows of the batch in one range at each step, as in onnxruntime where one thread has the whole batch.
   fileprivate func quantizedRecurrence() throws -> [Imported] {
     let x = try dynamicallyQuantized(value(0))
     let input = try call(.dequantize, x.quantized, x.scale, x.zeroPoint)
@@ -95,6 +95,7 @@ extension NodeTranslation {
       return try transpose(call(.dequantize, packed, parameter(value(scale)), zero), [0, 2, 1])
     }
     let operands: [Imported] = try [.value(input), .value(weights(1, 8, 9)), .value(weights(2, 10, 11))]
-    return try applying("LSTM", operands + (3...7).map { self.input($0) }, version: 14)
+    let layer = NodeTranslation(node: node, version: 14, context: context, inputs: operands + (3...7).map { self.input($0) })
+    return try Recurrence(layer, .lstm, quantizesState: true).outputs()
   }
 }
