@@ -89,10 +89,16 @@ import Testing
   @Test func typesAreToldAsFarAsTheyAreKnown() throws {
     let model = ModelWriter(
       domains: ["own": 1], inputs: [.tensor("x", .f32, ["N", 3])], outputs: ["z"],
-      nodes: [.init("Relu", ["x"], ["y"]), .init("Frobnicate", ["y"], ["z"], domain: "own")])
+      nodes: [
+        .init("Relu", ["x"], ["y"]), .init("Frobnicate", ["y"], ["f"], domain: "own"), .init("Abs", ["f"], ["z"]),
+        .init("SequenceConstruct", ["y", "y"], ["s"]), .init("Reshape", ["y", "y"], ["r"]),
+      ])
     let types = try model.file().importedTypes(shapes: [:])
     #expect(types.entries.map(\.name) == ["x", "y"] && types.entries.map(\.sizes) == [[nil, 3], [nil, 3]])
-    #expect(types.problems.map(\.id) == ["onnx.operator"])
+    #expect(types.untyped.map(\.name) == ["f", "z", "s", "r"])
+    #expect(types.untyped[0].reason == "the operator 'Frobnicate' is not supported" && types.untyped[1].reason == "it depends on 'f'")
+    #expect(types.untyped[2].reason == "it is a sequence of 2" && types.untyped[3].reason.contains("f32"))
+    #expect(types.problems.map(\.id) == ["onnx.operator", "onnx.type"])
   }
 
   @Test func randomInputsShareSizesOfOneName() throws {

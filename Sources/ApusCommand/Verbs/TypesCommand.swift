@@ -9,7 +9,10 @@ import ArgumentParser
 struct TypesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "types", abstract: "Print one line for each tensor: NAME, DTYPE and DIMS, with tabs between.",
-    discussion: "DTYPE is named as in ONNX's TensorProto. DIMS are separated by commas: `?` is unknown, `scalar` is rank 0.")
+    discussion: """
+      DTYPE is named as in ONNX's TensorProto. DIMS are separated by commas: `?` is unknown, `scalar` is rank 0. A tensor of an
+      ONNX file that could not be typed has `?`, `unranked` and the reason.
+      """)
 
   @OptionGroup var model: ModelArguments
   @OptionGroup var shapes: ShapeOptions
@@ -42,10 +45,11 @@ struct TypesCommand: ParsableCommand {
     Output.print("\(name)\t\(type)\t\(dims.isEmpty ? "scalar" : dims.joined(separator: ","))")
   }
 
-  /// Shows what could be typed, and says what kept the rest from it.
+  /// Shows what could be typed, then the rest with its reasons, and says what is wrong with the model.
   private func showImported() throws {
     let types = try ONNXFile(path: model.model).importedTypes(shapes: try shapes.sizes)
     for entry in types.entries { show(entry.name, entry.element, entry.narrowType, entry.sizes) }
+    for entry in types.untyped { Output.print("\(entry.name)\t?\tunranked\t\(entry.reason)") }
     for problem in types.problems { Console.show(problem) }
     let status = ExitStatus.status(of: types.problems)
     if status != .done { throw CommandFailure(status: status) }

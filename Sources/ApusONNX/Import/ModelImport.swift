@@ -33,6 +33,8 @@ final class ModelImport {
   private var settledSizes: [String: Int] = [:]
   /// What the model's graph says of its values.
   private(set) var stated: [String: TypeProto] = [:]
+  /// Why names of the model's graph are poisoned.
+  var refusals: [String: String] = [:]
   let externalData: ExternalData
 
   struct Scope {
@@ -165,19 +167,26 @@ final class ModelImport {
 
   func bindInitializers(of graph: GraphProto) {
     for proto in graph.initializers {
+      let before = problemCounts
       let tensor = attempt(at: proto.place) { try externalData.tensor(proto) }
-      bind(proto.name, tensor.map { .constant($0).marked(proto.narrowType) } ?? .poison)
+      if let tensor { bind(proto.name, .constant(tensor).marked(proto.narrowType)) } else { poison([proto.name], since: before) }
     }
     for sparse in graph.sparseInitializers {
       let name = sparse.values?.name ?? ""
+      let before = problemCounts
       let tensor = attempt(at: .node(file: path, description: "tensor \(quoted(name))")) { try sparse.tensor(externalData) }
-      bind(name, tensor.map { .constant($0).marked(sparse.values?.narrowType) } ?? .poison)
+      if let tensor {
+        bind(name, .constant(tensor).marked(sparse.values?.narrowType))
+      } else {
+        poison([name], since: before)
+      }
     }
   }
 
   private func bindInput(_ input: ValueProto) {
     if scopes[0].names[input.name] != nil, !options.given.contains(input.name) { return }
     let place = Place.node(file: path, description: "tensor \(quoted(input.name))")
+    let before = problemCounts
     let bound = attempt(at: place) { () throws -> Imported in
       switch input.type {
       case .sequence, .optional:
@@ -189,7 +198,8 @@ final class ModelImport {
         return try parameter(try type(of: input, at: place), input.name, at: place).marked(input.type?.narrowType)
       }
     }
-    scopes[0].names[input.name] = bound ?? .poison
+    guard let bound else { return poison([input.name], since: before) }
+    scopes[0].names[input.name] = bound
   }
 
   private func parameters(_ form: Structured<TensorForm>, _ name: String, at place: Place) throws -> Imported {

@@ -13,10 +13,18 @@ public struct NamedTypes: Sendable {
     public let sizes: [Int?]
   }
 
+  /// A name whose type is not known, or that stands for no tensor.
+  public struct Untyped: Sendable {
+    public let name: String
+    public let reason: String
+  }
+
   /// The inputs, initializers and results of the model's graph, in the order of the file; without those that nothing is
   /// known of.
   public let entries: [Entry]
-  /// What kept others from being typed; notes for what the values of inputs decide on.
+  /// The others, in the same order.
+  public let untyped: [Untyped]
+  /// What kept them from being typed; notes for what the values of inputs decide on.
   public let problems: [Diagnostic]
 }
 
@@ -32,19 +40,58 @@ extension ONNXFile {
     } catch {
       problems = error.diagnostics
     }
-    return NamedTypes(entries: translation.namedTypes, problems: problems)
+    let (entries, untyped) = translation.namedTypes
+    return NamedTypes(entries: entries, untyped: untyped, problems: problems)
   }
 }
 
 extension ModelImport {
-  fileprivate var namedTypes: [NamedTypes.Entry] {
+  /// How many problems have been taken down so far.
+  var problemCounts: (found: Int, needed: Int) { (diagnostics.list.count, needed.problems.count) }
+
+  /// Leaves outputs of a node, or an input, poisoned: because of a problem that has been taken down since there were so
+  /// many, or else because of what the node reads.
+  func poison(_ names: [String], since before: (found: Int, needed: Int), reading inputs: [String] = []) {
+    for name in names { bind(name, .poison) }
+    guard scopes.count == 1 else { return }
+    let reason =
+      if diagnostics.list.count > before.found {
+        diagnostics.list[before.found].message
+      } else if needed.problems.count > before.needed {
+        needed.problems[before.needed].message
+      } else if let source = inputs.first(where: { find($0)?.isPoison ?? false }) {
+        "it depends on \(quoted(source))"
+      } else {
+        "too much else is wrong"
+      }
+    for name in names where !name.isEmpty { refusals[name] = reason }
+  }
+
+  fileprivate var namedTypes: ([NamedTypes.Entry], [NamedTypes.Untyped]) {
     let graph = model.graph
     let names = graph.inputs.map(\.name) + graph.initializers.map(\.name) + graph.nodes.flatMap(\.outputs)
     var seen: Set<String> = []
-    return names.compactMap { name in
-      guard seen.insert(name).inserted, let found = scopes.first?.names[name], let type = type(of: found) else { return nil }
-      return NamedTypes.Entry(
-        name: name, element: type.element, narrowType: found.narrowType, sizes: type.dims.map(\.constantValue))
+    var entries: [NamedTypes.Entry] = []
+    var untyped: [NamedTypes.Untyped] = []
+    for name in names where !name.isEmpty && seen.insert(name).inserted {
+      let found = scopes.first?.names[name]
+      if let found, let type = type(of: found) {
+        entries.append(
+          NamedTypes.Entry(
+            name: name, element: type.element, narrowType: found.narrowType, sizes: type.dims.map(\.constantValue)))
+      } else {
+        untyped.append(NamedTypes.Untyped(name: name, reason: refusals[name] ?? Self.kind(of: found)))
+      }
+    }
+    return (entries, untyped)
+  }
+
+  /// What a name stands for that has no type.
+  private static func kind(of imported: Imported?) -> String {
+    switch imported {
+    case .sequence(let entries): "it is a sequence of \(entries.count)"
+    case .absent: "nothing computes it"
+    case .poison, .value, .constant, .sizes, nil: "it has not been looked at"
     }
   }
 }

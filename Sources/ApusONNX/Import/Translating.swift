@@ -9,13 +9,14 @@ extension ModelImport {
     nodesLeft -= nodes.count
     for node in nodes {
       guard nodesLeft >= 0 else {
-        for name in node.outputs { bind(name, .poison) }
+        poison(node.outputs, since: problemCounts)
         continue
       }
+      let before = problemCounts
       let place = place(of: node)
       emitter.place = place
       guard let outputs = attempt(at: place, { try checked(try translate(node), of: node) }) else {
-        for name in node.outputs { bind(name, .poison) }
+        poison(node.outputs, since: before, reading: node.inputs)
         continue
       }
       for (name, output) in zip(node.outputs, outputs) { bind(name, output) }
