@@ -40,6 +40,8 @@ struct SizeMovement {
       }
     }
     guard let element else { return nil }
+    // A number that is filled in would be taken for the name of an element.
+    if let filler = translation.attribute("value"), filler.float != 0 { return nil }
     if let reduction = translation.attribute("reduction"), !reduction.string.elementsEqual("none".utf8) { return nil }
     self.translation = translation
     self.context = context

@@ -48,7 +48,12 @@ struct SizeTensor {
         shape[axis] = size
       }
     }
-    guard shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue }) <= maximumCount else { return nil }
+    var count = 1
+    for size in shape {
+      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      guard !overflow, product <= maximumCount || shape.contains(0) else { return nil }
+      count = product
+    }
     return (shape, tensors.map { $0.repeated(to: shape) })
   }
 

@@ -156,10 +156,11 @@ extension ModelImport {
     }
     var rest = computed[...]
     for output in outputs {
-      if case .value = output.carried, let tensor = rest.popFirst() {
-        folded.append(.constant(tensor).marked(output.narrowType))
-      } else {
-        folded.append(output)
+      switch output.carried {
+      case .value: folded.append(rest.popFirst().map { .constant($0).marked(output.narrowType) } ?? .poison)
+      // One of its own: what stands for it in the function of the trial means nothing outside.
+      case .constant(let constant): folded.append(.constant(constant.tensor).marked(output.narrowType))
+      case .sizes, .sequence, .narrow, .absent, .poison: folded.append(output)
       }
     }
     return folded

@@ -99,9 +99,9 @@ private struct LoopTranslation {
       let outputs = try n.context.outputs(of: body, [.value(number), .value(holds)] + marked(carried, types))
       try n.requireTypes(types, of: outputs[1...initial.count])
       rowTypes = outputs.dropFirst(initial.count + 1).map(\.narrowType)
-      let goes = n.context.constant(of: outputs[0])
+      let goes = n.context.constant(of: outputs[0]).flatMap { $0.count == 1 ? $0.integer(at: 0) : nil }
       return LoopRound(
-        condition: goes?.integer(at: 0) == 1 ? nil : try condition(n.value(of: outputs[0])),
+        condition: goes == 1 ? nil : try condition(n.value(of: outputs[0])),
         carried: try outputs[1...initial.count].map { try n.value(of: $0) },
         collected: try outputs.dropFirst(initial.count + 1).map { try n.value(of: $0) })
     }

@@ -33,9 +33,12 @@ private struct RegionPooling {
     let mode = try n.string("mode", "avg")
     guard mode == "avg" || mode == "max" else { throw n.error("onnx.attribute", "there is no mode '\(mode)'") }
     isMean = mode == "avg"
-    rows = .constant(try n.int("output_height", 1))
-    columns = .constant(try n.int("output_width", 1))
+    let sizes = try (n.int("output_height", 1), n.int("output_width", 1))
     samples = try n.int("sampling_ratio", 0)
+    guard sizes.0 > 0, sizes.1 > 0, (0..<1 << 31).contains(samples) else {
+      throw n.error("onnx.attribute", "a region has a cell at least in each direction, and each cell a number of samples")
+    }
+    (rows, columns) = (.constant(sizes.0), .constant(sizes.1))
     let x = try n.value(0)
     guard n.rank(x) == 4 else { throw n.error("onnx.operand", "the input has the axes batch, channel, height and width") }
     wide = n.element(x) == .f64 ? .f64 : .f32

@@ -34,7 +34,7 @@ extension NodeTranslation {
     guard factor != 1 else { return value }
     let element = element(value)
     if element.isFloat { return try call(.mul, [.value(value), .number(factor)]) }
-    if factor == factor.rounded() { return try call(.mul, [.value(value), .integer(Int(factor))]) }
+    if let whole = Int(exactly: factor) { return try call(.mul, [.value(value), .integer(whole)]) }
     let product = try call(.mul, [.value(convert(value, to: .f64)), .number(factor)])
     return convert(product, to: element)
   }

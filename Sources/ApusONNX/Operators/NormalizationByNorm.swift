@@ -13,10 +13,13 @@ extension Operators {
     let x = try n.value(0)
     guard n.rank(x) >= 2 else { throw n.error("onnx.shape", "the operand has no axis of channels") }
     guard let size = try n.optionalInt("size"), size > 0 else { throw n.error("onnx.attribute", "'size' is a positive number") }
+    // A window that reaches over both ends sees no more for being wider.
+    let most = n.dims(x)[1].constantValue ?? Int(Int32.max)
+    let (low, high) = (min((size - 1) / 2, most), min(size / 2, most))
     let ones = Array(repeating: 1, count: n.rank(x) - 2)
     let zeros = Array(repeating: 0, count: n.rank(x) - 2)
     return try n.result(responseFormula, [
-      "x": .value(x), "window": .ints([size] + ones), "pads": .ints([(size - 1) / 2] + zeros + [size / 2] + zeros),
+      "x": .value(x), "window": .ints([low + 1 + high] + ones), "pads": .ints([low] + zeros + [high] + zeros),
       "factor": .number(n.float("alpha", 1e-4) / Double(size)), "beta": .number(n.float("beta", 0.75)),
       "bias": .number(n.float("bias", 1)),
     ])

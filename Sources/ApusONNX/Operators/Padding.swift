@@ -96,12 +96,17 @@ extension Operators {
     return try n.concat(parts, axis: axis)
   }
 
+  /// Elements of an axis that are named one by one, at most.
+  private static let maximumPicked = 1 << 24
+
   /// A margin wider than the tensor: each element along the axis is named.
   private static func picked(
     _ n: NodeTranslation, _ x: ValueID, _ axis: Int, _ size: Int, _ low: Int, _ high: Int, _ source: (Int) -> Int
   ) throws -> ValueID {
     guard size > 0 else { throw n.error("onnx.shape", "an empty axis has no elements to pad with") }
-    let indices = (-low..<size + high).map { Int64(source($0)) }
+    guard let count = try n.sum(n.sum(.constant(low), .constant(size)), .constant(high)).constantValue, count <= maximumPicked
+    else { throw n.error("limit.padding", "a margin of \(low) and \(high) is wider than can be filled with other elements") }
+    let indices = (0..<count).map { Int64(source($0 - low)) }
     return try n.call(.gather, [.value(x), .value(n.constant(Tensor(indices)))], ["axis": .integer(axis)])
   }
 

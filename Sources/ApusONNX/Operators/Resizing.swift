@@ -182,6 +182,8 @@ struct Resampling {
 
   func resampled(_ x: ValueID, _ axis: Int, _ samples: Samples) throws -> ValueID {
     if isIdentity(samples) { return x }
+    guard n.isAtMost(0, samples.after) != .no else { throw n.error("onnx.scale", "an axis cannot have a negative size") }
+    if samples.after == 0 { return try n.slice(x, axis: axis, 0, 0) }
     let place = try self.place(samples)
     var result: ValueID
     if settings.kind == .nearest {
@@ -277,6 +279,9 @@ struct Resampling {
   /// Most elements of an op's own that are added up one after another.
   private static let maximumTaps = 8
 
+  /// Elements of the widest filter to either side.
+  private static let widestFilter = 16_777_216.0
+
   private func filtered(_ x: ValueID, _ axis: Int, _ place: ValueID, _ samples: Samples) throws -> ValueID {
     var stretch = 1.0
     if settings.antialiases {
@@ -286,6 +291,7 @@ struct Resampling {
       stretch = min(scale, 1)
     }
     let reach = settings.kind == .cubic ? 2.0 : 1.0
+    guard reach / stretch < Self.widestFilter else { throw n.error("onnx.scale", "a scale of \(stretch) needs too wide a filter") }
     let first = Int((-reach / stretch).rounded(.down)) + 1
     let count = 2 - 2 * first
     // Of two elements as near, the one before comes first.

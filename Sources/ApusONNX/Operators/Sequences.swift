@@ -50,6 +50,9 @@ extension Operators {
     return entries.count - 1
   }
 
+  /// Each part of a sequence is a value of its own in the function.
+  private static let maximumParts = 1 << 16
+
   private static func splitToSequence(_ n: NodeTranslation) throws -> [Imported] {
     let x = try n.value(0)
     let dims = n.dims(x)
@@ -69,10 +72,14 @@ extension Operators {
       try n.context.emitter.require(start, equals: dims[axis], "the lengths do not add up to the axis")
       return [.sequence(parts)]
     }
-    let length = n.has(1) ? try n.integers(1, "the length")[0] : 1
-    guard length > 0 else { throw n.error("onnx.split", "the length of a part is \(length)") }
+    let lengths = n.has(1) ? try n.integers(1, "the length") : [1]
+    guard lengths.count == 1, lengths[0] > 0 else { throw n.error("onnx.split", "the length of a part is \(lengths)") }
+    let length = lengths[0]
     guard let size = dims[axis].constantValue else {
       throw NeedsValues(inputs: [], shapes: true, problem: "how many parts there are depends on a size that is not known")
+    }
+    guard size == 0 || (size - 1) / length < maximumParts else {
+      throw n.error("limit.parts", "parts of \(length) out of \(size) are more than \(maximumParts), the most of a sequence")
     }
     let keeps = try n.has(1) || n.flag("keepdims", true)
     return [

@@ -29,10 +29,9 @@ extension Operators {
     if element.isInteger {
       let (start, limit, step) = (bounds[0].integer(at: 0), bounds[1].integer(at: 0), bounds[2].integer(at: 0))
       guard step != 0 else { throw n.error("onnx.operand", "the step of the range is 0") }
-      let values = stride(from: start, to: limit, by: step)
-      let count = (step > 0) == (limit > start) && limit != start ? (abs(limit - start) - 1) / abs(step) + 1 : 0
+      let count = try count(n, from: start, to: limit, by: step)
       guard count <= maximumListed else { return .value(try counted(n, .integer(start), .integer(step), .constant(count), element)) }
-      return .constant(try listed(n, values.map { .signed(Int64($0)) }, element))
+      return .constant(try listed(n, (0..<count).map { .signed(Int64(start &+ $0 &* step)) }, element))
     }
     let (start, limit, step) = (bounds[0].number(at: 0), bounds[1].number(at: 0), bounds[2].number(at: 0))
     let length = ((limit - start) / step).rounded(.up)
@@ -40,6 +39,16 @@ extension Operators {
     let count = Int(max(length, 0))
     guard count <= maximumListed else { return .value(try counted(n, .number(start), .number(step), .constant(count), element)) }
     return .constant(try listed(n, (0..<count).map { .float(start + Double($0) * step) }, element))
+  }
+
+  /// How many integers the range has; their distance need not fit in one. Throws `onnx.operand` where their number does not.
+  private static func count(_ n: NodeTranslation, from start: Int, to limit: Int, by step: Int) throws -> Int {
+    guard start != limit, (step > 0) == (limit > start) else { return 0 }
+    let distance = UInt(bitPattern: step > 0 ? limit &- start : start &- limit)
+    guard let count = Int(exactly: (distance - 1) / step.magnitude + 1) else {
+      throw n.error("onnx.operand", "the range has more elements than can be counted")
+    }
+    return count
   }
 
   /// More elements than this are computed when the model runs.
@@ -56,8 +65,8 @@ extension Operators {
     let start = try n.sizes(0, "the start of the range")
     let limit = try n.sizes(1, "the limit of the range")
     let steps = try n.integers(2, "the step of the range")
-    guard start.count == 1, limit.count == 1, let step = steps.first, step != 0 else {
-      throw n.error("onnx.operand", "a bound of the range is no number, or its step is 0")
+    guard start.count == 1, limit.count == 1, let step = steps.first, step != 0, step != .min else {
+      throw n.error("onnx.operand", "a bound of the range is no number, or its step is 0 or has no opposite")
     }
     let distance = step > 0 ? try n.difference(limit[0], start[0]) : try n.difference(start[0], limit[0])
     let rounded = try n.sum(distance, .constant(abs(step) - 1))

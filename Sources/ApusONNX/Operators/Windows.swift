@@ -49,7 +49,8 @@ struct Windows {
   var constantPads: [Int]? {
     let known = zip(before, after).map { ($0.constantValue, $1.constantValue) }
     let low = known.compactMap(\.0)
-    let high = zip(known.compactMap(\.1), excess.compactMap(\.constantValue)).map { $0 + $1 }
+    let sums = zip(known.compactMap(\.1), excess.compactMap(\.constantValue)).map { $0.addingReportingOverflow($1) }
+    let high = sums.filter { !$0.overflow }.map(\.partialValue)
     return low.count == kernel.count && high.count == kernel.count ? low + high : nil
   }
 

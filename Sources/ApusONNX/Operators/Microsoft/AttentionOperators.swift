@@ -61,6 +61,7 @@ extension NodeTranslation {
     let x = try value(0)
     var projected = try call(.matmul, x, value(1))
     if let bias = try optionalValue(2) { projected = try call(.add, projected, bias) }
+    try require(projected, rank: 3, "the projection")
     let width = dims(projected)[2]
     let sizes = try optionalInts("qkv_hidden_sizes").map { $0.map { Dim.constant($0) } }
       ?? Array(repeating: quotient(width, 3), count: 3)
@@ -73,6 +74,7 @@ extension NodeTranslation {
       start = limit
     }
     if let past = try optionalValue(4) {
+      try require(past, rank: 5, "the past")
       for index in 1...2 {
         let own = try part(past, axis: 0, from: .constant(index - 1), to: .constant(index))
         parts[index] = try appended(parts[index], to: reshape(own, Array(dims(past)[1...])))
@@ -108,6 +110,7 @@ extension NodeTranslation {
     } else {
       parts = try [query, value(1), value(2)]
     }
+    for part in parts where rank(part) != 4 { try require(part, rank: 3, "the query, the keys or the values") }
     if let bias = try optionalValue(3) {
       var start = Dim.constant(0)
       for index in 0..<3 {
@@ -132,6 +135,7 @@ extension NodeTranslation {
   /// Rows of the tables of cosines and sines, [batch or 1, 1, positions, pairs].
   private func angles(_ table: ValueID, at positions: ValueID) throws -> ValueID {
     let rows = try call(.gather, [.value(table), .value(positions)], ["axis": .integer(0)])
+    try require(rows, rank: 3, "a table of angles at the positions")
     let own = dims(rows)
     return try reshape(rows, [own[0], 1, own[1], own[2]])
   }
@@ -141,8 +145,10 @@ extension NodeTranslation {
       throw unsupported("packed rows and a scale are not supported")
     }
     let x = try value(0)
+    if rank(x) != 4 { try require(x, rank: 3, "the operand") }
     var heads = try int("num_heads", 0)
     if rank(x) == 3, heads == 0 {
+      try require(value(2), rank: 2, "the table of cosines")
       let size = try product(inputType(2).dims[1], 2)
       guard let count = try quotient(dims(x)[2], size).constantValue else {
         throw unsupported("the number of heads is not known")
@@ -199,6 +205,7 @@ extension NodeTranslation {
       q = try rotated(q, cos: cos, sin: sin, interleaved: interleaved)
       k = try rotated(k, cos: cos, sin: sin, interleaved: interleaved)
     }
+    if has(3) { try require(value(3), rank: 4, "the past") }
     if has(3), try inputType(3).dims[2] != 0 {
       let kept = try inputType(3).dims[2]
       let total = try sizes(6, "the total length")

@@ -5,11 +5,17 @@ import ApusTensor
 extension NodeTranslation {
   /// Part of one axis.
   func part(_ x: ValueID, axis: Int, from start: Dim, to limit: Dim) throws -> ValueID {
+    guard axis < rank(x) else { throw error("onnx.shape", "an operand has \(rank(x)) axes, and needs more than \(axis)") }
     var starts = Array(repeating: Dim.constant(0), count: rank(x))
     var limits = dims(x)
     starts[axis] = start
     limits[axis] = limit
     return try call(.slice, [.value(x)], ["starts": .sizes(starts), "limits": .sizes(limits)])
+  }
+
+  /// Throws `onnx.shape` for another rank.
+  func require(_ x: ValueID, rank: Int, _ what: String) throws {
+    guard self.rank(x) == rank else { throw error("onnx.shape", "\(what) has \(self.rank(x)) axes, not \(rank)") }
   }
 
   /// [batch, positions, heads · d] as [batch, heads, positions, d].
@@ -83,6 +89,7 @@ extension NodeTranslation {
       scores = try call(.add, scores, penalty(reached, -.infinity))
     }
     if let sink = options.sink {
+      try require(sink, rank: 1, "the sinks")
       let column = broadcast(convert(try reshape(sink, [dims(sink)[0], 1, 1]), to: wide), to: Array(x[..<3]) + [1])
       scores = try call(.concat, [.value(scores), .value(column)], ["axis": .integer(3)])
     }

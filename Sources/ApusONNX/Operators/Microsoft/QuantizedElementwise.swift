@@ -29,7 +29,8 @@ extension Operators {
       OperatorRule("QLinearGlobalAveragePool", domain: domain, value: { n in
         try n.quantizedUnary { x in
           try n.channelsFirst(x) { first in
-            try n.call(
+            guard n.rank(first) > 2 else { throw n.error("onnx.shape", "the operand has no spatial axis") }
+            return try n.call(
               .mean, [.value(first)], ["axes": .ints(Array(2..<n.rank(first))), "keep_dims": .bool(true)])
           }
         }
@@ -84,6 +85,7 @@ extension NodeTranslation {
   fileprivate func channelsFirst(_ x: ValueID, _ body: (ValueID) throws -> ValueID) throws -> ValueID {
     guard try flag("channels_last") else { return try body(x) }
     let rank = rank(x)
+    guard rank > 2 else { throw error("onnx.shape", "the operand has no spatial axis") }
     let result = try body(transpose(x, [0, rank - 1] + Array(1..<rank - 1)))
     return try transpose(result, [0] + Array(2..<rank) + [1])
   }
