@@ -53,7 +53,7 @@ struct Knobs {
         name: "max-memory", summary: "bytes of outputs and intermediate values of a run (--max-memory, APUS_MAX_MEMORY)",
         value: "\(limit ?? machine.usableMemoryBytes)", source: limit == nil ? "default" : "APUS_MAX_MEMORY"),
       Knob(
-        name: "max-time", summary: "how long run, check or bench may take (--max-time, APUS_MAX_TIME)",
+        name: "max-time", summary: "how long run, check, bench or a request of serve may take (--max-time, APUS_MAX_TIME)",
         value: time.map { "\($0.seconds) s" } ?? "unlimited", source: time == nil ? "default" : "APUS_MAX_TIME"),
       Knob(
         name: "fast-math", summary: "rewrites that change -0, NaN or rounding (--fast-math)", value: "false",

@@ -22,7 +22,7 @@ struct ExecutionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("What a run may use for outputs and intermediate values: 64m, 2g, bytes.", valueName: "size"))
   var maxMemory: ByteCount?
 
-  @Option(help: ArgumentHelp("How long the command may take: 500ms, 10s, 2m.", valueName: "time"))
+  @Option(help: ArgumentHelp("How long the command, or a request of serve, may take: 500ms, 10s, 2m.", valueName: "time"))
   var maxTime: TimeSpan?
 
   @Flag(help: "Also rewrite where that changes -0, NaN or rounding.")
@@ -32,12 +32,18 @@ struct ExecutionOptions: ParsableArguments {
     if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads takes a number from 1 to 1024") }
   }
 
+  /// The time that there is: the flag's, or the environment's. Throws `environment.time`.
+  func timeLimit() throws(DiagnosticError) -> TimeSpan? {
+    if let maxTime { return maxTime }
+    return try Knobs(ProcessInfo.processInfo.environment).timeLimit()
+  }
+
   /// The options of the compiler: flags, then the environment, then what the machine says. From here on the command
-  /// has the time that it may take.
-  func compilerOptions(function: String?) throws -> CompilerOptions {
+  /// has the time that it may take, if it `isTimed`.
+  func compilerOptions(function: String?, isTimed: Bool = true) throws -> CompilerOptions {
     let environment = ProcessInfo.processInfo.environment
     let knobs = Knobs(environment)
-    if let limit = try maxTime ?? knobs.timeLimit() { Deadline.set(limit) }
+    if isTimed, let limit = try timeLimit() { Deadline.set(limit) }
     var diagnostics = Diagnostics()
     let machine = Machine.host(environment: environment, diagnostics: &diagnostics)
     for diagnostic in diagnostics.list { Console.show(diagnostic) }

@@ -7,6 +7,14 @@ import Foundation
 /// A folder of values as ONNX's tests have them: `input_0.pb`, `input_1.pb` … to read, `output_0.pb` … to write. Each file
 /// holds a TensorProto, a SequenceProto or an OptionalProto: which, the model declares.
 enum ProtoFolder {
+  /// Throws `file.missing` where there is no such folder.
+  static func check(_ folder: String) throws(DiagnosticError) {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+      throw DiagnosticError(id: "file.missing", "there is no such folder", at: .file(folder))
+    }
+  }
+
   static func exists(_ folder: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/input_0.pb") }
 
   /// The inputs that the folder has files for, by name. A file without a name of an input is the next one's without a
