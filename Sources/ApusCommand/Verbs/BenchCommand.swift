@@ -1,7 +1,6 @@
 import Apus
 import ApusCompiler
 import ApusIR
-import ApusONNX
 import ApusSupport
 import ApusTarget
 import ArgumentParser
@@ -10,7 +9,10 @@ import Foundation
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Compile a model and time its runs.",
-    discussion: "Without --inputs the inputs are random; sizes that the model leaves open are those of --batch, or small.")
+    discussion: """
+      Without --inputs the inputs are random, of an ONNX file all that are not given; sizes that the model leaves open are those of
+      --batch, or small.
+      """)
 
   @OptionGroup var model: ModelArguments
   @OptionGroup var inputs: InputOptions
@@ -48,14 +50,14 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     let start = ContinuousClock.now
     var times = PhaseTimes()
-    var progress = Progress(steps: 3, isQuiet: json)
+    let format = try ModelFile(path: model.model)
+    var progress = Progress(steps: format == .onnx ? 5 : 4, isQuiet: json)
     let options = try times.measure("machine") { try execution.compilerOptions(function: model.function) }
     let (runnable, function, tensors) =
-      switch try ModelFile(path: model.model) {
+      switch format {
       case .apus, .ir: try own(options, &times, &progress)
       case .onnx: try imported(options, &times, &progress)
       }
-    _ = try times.measure("first run") { try runnable.run(tensors) }
     let first = ContinuousClock.now - start
     let benchmark = try progress.step("run") {
       try Benchmark(
@@ -84,24 +86,21 @@ struct BenchCommand: ParsableCommand {
     if let compiled = runnable.compiled { times.add(compiled) }
     let function = try module.functions(named: runnable.name)[0]
     let tensors = try times.measure("inputs") { try self.tensors(for: runnable, function, options) }
+    _ = try progress.step("first run") { try times.measure("first run") { try runnable.run(tensors) } }
     return (runnable, function, tensors)
   }
 
-  /// An imported model is compiled for its inputs, which come first.
   private func imported(
     _ options: CompilerOptions, _ times: inout PhaseTimes, _ progress: inout Progress
   ) throws -> (Model, Function, [Tensor]) {
-    let imported = try progress.step("read") {
-      try times.measure("read") { ImportedModel(try ONNXFile(path: model.model), options) }
-    }
-    let values = try times.measure("inputs") {
-      if inputs.inputs == nil, inputs.input.isEmpty { return try imported.randomInputs(sizes: try shapes.sizes, batch: batch) }
-      return try inputs.values(for: imported.inputs, of: model.model, byteLimit: options.memoryBytes).named
-    }
-    let variant = try progress.step("compile") { try times.measure("compile") { try imported.variant(for: values) } }
-    guard let compiled = variant.model.compiled else { preconditionFailure("a variant is compiled unless it is interpreted") }
-    times.add(compiled)
-    return (variant.model, compiled.host, try variant.arguments(values))
+    let sizes = try shapes.sizes
+    let run = try ImportedRun(
+      model.model, options, &times, &progress,
+      .init(
+        run: "first run", inputs: { try inputs.values(for: $0.inputs, of: model.model, byteLimit: options.memoryBytes) },
+        drawn: { try $0.randomInputs(given: $1, sizes: sizes, batch: batch, largest: $2) }))
+    guard let compiled = run.variant.model.compiled else { preconditionFailure("a variant is compiled unless it is interpreted") }
+    return (run.variant.model, compiled.host, try run.variant.arguments(run.values))
   }
 
   private func tensors(for runnable: Model, _ function: Function, _ options: CompilerOptions) throws -> [Tensor] {

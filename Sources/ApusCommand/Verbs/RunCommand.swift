@@ -1,6 +1,5 @@
 import Apus
 import ApusCompiler
-import ApusONNX
 import ApusSupport
 import ArgumentParser
 
@@ -88,27 +87,18 @@ struct RunCommand: ParsableCommand {
   private func importedOutcome(_ options: CompilerOptions, _ before: PhaseTimes) throws -> Outcome {
     var times = before
     var progress = Progress(steps: 4, isQuiet: json)
-    let imported = try progress.step("read") {
-      try times.measure("read") { ImportedModel(try ONNXFile(path: model.model), options, isInterpreted: interpret) }
-    }
-    let given = try progress.step("inputs") {
-      try times.measure("inputs") {
-        try inputs.values(for: imported.inputs, of: model.model, byteLimit: options.memoryBytes)
-      }
-    }
-    let variant = try progress.step(interpret ? "prepare" : "compile") {
-      try times.measure("compile") { try imported.variant(for: given.named) }
-    }
-    if let compiled = variant.model.compiled { times.add(compiled) }
-    try outputs.check(variant.model)
-    let values = try progress.step("run") { try times.measure("run") { try imported.run(values: given.named) } }
-    let named = values.flatMap { value in value.value.named(value.name).map { (name: $0.name, tensor: $0.leaf) } }
-    let isMessages = given.areMessages || given.named.isEmpty
-    try outputs.write(named, messages: isMessages ? .init(values: values, signatures: imported.outputs) : nil)
+    let run = try ImportedRun(
+      model.model, options, &times, &progress,
+      .init(
+        isInterpreted: interpret,
+        inputs: { try inputs.values(for: $0.inputs, of: model.model, byteLimit: options.memoryBytes) },
+        check: { try outputs.check($0) }))
+    let named = run.outputs.flatMap { value in value.value.named(value.name).map { (name: $0.name, tensor: $0.leaf) } }
+    try outputs.write(named, messages: run.areMessages ? .init(values: run.outputs, signatures: run.model.outputs) : nil)
     return Outcome(
-      function: variant.model.name, results: named,
+      function: run.variant.model.name, results: named,
       mismatches: try outputs.mismatches(named, byteLimit: options.memoryBytes), times: times,
-      threads: interpret ? 1 : options.threadCount, variants: imported.variantCount)
+      threads: interpret ? 1 : options.threadCount, variants: run.model.variantCount)
   }
 
   /// For people: each output with its type.

@@ -6,8 +6,10 @@ import ApusTensor
 /// Inputs drawn for a function: sizes within the bounds of its symbols, and values that ops are likely to take.
 public struct RandomInputs {
   private var numbers: SplitMix64
+  /// The largest integer that is drawn: small numbers are valid as indices more often.
+  private let largest: Int64
 
-  public init(seed: UInt64) { numbers = SplitMix64(seed: seed) }
+  public init(seed: UInt64, largest: Int64 = 3) { (numbers, self.largest) = (SplitMix64(seed: seed), largest) }
 
   /// - Parameter sizes: the values of symbols by name, for those that shall not be drawn.
   /// Throws `inputs.size` when the sizes come out negative, and what `Tensor` throws.
@@ -45,24 +47,31 @@ public struct RandomInputs {
   private mutating func scalar(_ type: ElementType) -> Scalar {
     if type == .bool { return .bool(Bool.random(using: &numbers)) }
     if type.isFloat { return .float(Double.random(in: -2...2, using: &numbers)) }
-    // Small numbers are valid as indices more often.
-    return .signed(Int64.random(in: 0...3, using: &numbers))
+    return .signed(Int64.random(in: 0...largest, using: &numbers))
   }
 }
 
 extension ImportedModel {
-  /// Values drawn for the inputs that must be given. Sizes that the file calls by one name are one size.
+  /// The inputs that must be given: those that are, and values drawn for the others. Sizes that the file calls by one name
+  /// are one size.
   ///
   /// - Parameter sizes: shapes by input, for those that shall not be drawn.
   /// - Parameter batch: the size of first axes that are open.
+  /// - Parameter largest: the largest integer that is drawn.
   /// Throws `inputs.size` for an input whose rank is open or that is no tensor, and what `Tensor` throws.
   public func randomInputs(
-    sizes: [String: [Int]] = [:], batch: Int? = nil, seed: UInt64 = 1
+    given: [String: ONNXValue] = [:], sizes: [String: [Int]] = [:], batch: Int? = nil, seed: UInt64 = 1, largest: Int64 = 3
   ) throws(DiagnosticError) -> [String: ONNXValue] {
-    var random = RandomInputs(seed: seed)
+    var random = RandomInputs(seed: seed, largest: largest)
     var drawn: [String: Int] = [:]
-    var values: [String: ONNXValue] = [:]
-    for input in inputs where input.isRequired {
+    var values = given
+    for input in inputs {
+      guard case .tensor(let tensor)? = given[input.name], case .tensor(let type?) = input.kind, let declared = type.sizes,
+        declared.count == tensor.rank
+      else { continue }
+      for case (.open(let name), let size) in zip(declared, tensor.shape) where name != "?" { drawn[name] = size }
+    }
+    for input in inputs where input.isRequired && given[input.name] == nil {
       guard case .tensor(let type?) = input.kind, let declared = type.sizes, declared.count == (sizes[input.name] ?? []).count
         || sizes[input.name] == nil
       else {
@@ -83,5 +92,49 @@ extension ImportedModel {
       values[input.name] = .tensor(try random.tensor(type.element, shape))
     }
     return values
+  }
+
+  /// Inputs whose values, drawn at random, may be none that the model takes: those that are not given and hold no floats.
+  public func delicateInputs(given: [String: ONNXValue]) -> [String] {
+    inputs.filter { given[$0.name] == nil && $0.isRequired && $0.elementType.map { !$0.isFloat } ?? false }.map(\.name)
+  }
+
+  /// What kept the model from running on values that ``randomInputs(given:sizes:batch:seed:largest:)`` gave: `inputs.value`
+  /// for each input that it is compiled for the value of, as of a shape; else `failure`, with a hint where an index is meant.
+  public func explained(
+    _ failure: DiagnosticError, given: [String: ONNXValue], drawn values: [String: ONNXValue]
+  ) -> DiagnosticError {
+    let delicate = delicateInputs(given: given)
+    let known = values.filter { !delicate.contains($0.key) }
+    if let problem = (try? problemOfUnknown(known, shapes: values)) ?? nil { return problem }
+    let names = delicate.map { "'\($0)'" }.joined(separator: ", ")
+    return DiagnosticError(
+      failure.diagnostics.map { found in
+        guard found.id == "index.range", !delicate.isEmpty else { return found }
+        var shown = found
+        shown.hint = "\(names) had random values: give them with --input or --inputs"
+        return shown
+      })
+  }
+
+  /// What is said where the model has to be compiled for values that are not known.
+  private func problemOfUnknown(
+    _ known: [String: ONNXValue], shapes: [String: ONNXValue]
+  ) throws(DiagnosticError) -> DiagnosticError? {
+    func tensors(_ values: [String: ONNXValue]) -> [String: Tensor] {
+      values.compactMapValues { if case .tensor(let tensor) = $0 { tensor } else { nil } }
+    }
+    var options = ImportOptions.folding
+    options.given = Set(known.keys)
+    options.shapes = tensors(shapes).mapValues(\.shape)
+    options.values = tensors(known)
+    guard case .needs(let needed, _, let problems) = try file.imported(options), !needed.isEmpty else { return nil }
+    let reason = problems.first.map { ": \($0.message)" } ?? ""
+    return DiagnosticError(
+      needed.sorted().map {
+        Diagnostic(
+          id: "inputs.value", "the model is compiled for the value of input '\($0)', which cannot be drawn at random\(reason)",
+          at: problems.first?.place ?? .file(file.path), hint: "give it with --input, as '\($0)=2xs64=3,4', or with --inputs")
+      })
   }
 }

@@ -45,18 +45,35 @@ public final class ImportedModel: Sendable {
   /// Throws `input.missing`, `input.unknown`, `input.type`, what stands in the way of compiling the model, and what
   /// `Model.run` throws.
   public func run(values inputs: [String: ONNXValue]) throws -> [(name: String, value: ONNXValue)] {
+    try running(values: inputs).outputs
+  }
+
+  /// As ``run(values:)``, with the variant that has run. It may be another one than ``variant(for:)`` gives.
+  public func running(
+    values inputs: [String: ONNXValue]
+  ) throws -> (variant: Variant, outputs: [(name: String, value: ONNXValue)]) {
     let variant = try variant(for: inputs)
     do {
-      return structured(try variant.model.run(variant.arguments(inputs)), variant)
+      return (variant, structured(try variant.model.run(variant.arguments(inputs)), variant))
     } catch let error as DiagnosticError {
-      // What holds for all sizes takes those to be equal that meet; where one is 1, ONNX can mean another thing.
-      if error.diagnostics.contains(where: { $0.id == "input.shape" || $0.id == "assert.failed" }),
-        let exact = try? self.variant(Given(inputs, self.inputs), Need(shapes: true)),
-        let results = try? exact.model.run(exact.arguments(inputs))
-      {
-        return structured(results, exact)
+      guard error.diagnostics.contains(where: { $0.id == "input.shape" || $0.id == "assert.failed" }) else {
+        throw error.placed(in: file.path)
       }
-      throw error.placed(in: file.path)
+      // What holds for all sizes takes those to be equal that meet; where one is 1, ONNX can mean another thing.
+      return try runningExactly(inputs, otherwise: error)
+    }
+  }
+
+  /// Runs a variant for just these shapes. Where they are what is wrong, the import says it of the node that they meet in.
+  private func runningExactly(
+    _ inputs: [String: ONNXValue], otherwise failure: DiagnosticError
+  ) throws -> (variant: Variant, outputs: [(name: String, value: ONNXValue)]) {
+    do {
+      let exact = try self.variant(Given(inputs, self.inputs), Need(shapes: true))
+      return (exact, structured(try exact.model.run(exact.arguments(inputs)), exact))
+    } catch let error as DiagnosticError {
+      let isClear = error.diagnostics.contains { $0.severity == .error }
+      throw (isClear ? error : failure).placed(in: file.path)
     }
   }
 
