@@ -88,10 +88,10 @@ extension ModelImport {
 
   /// What a name stands for that has no type.
   private static func kind(of imported: Imported?) -> String {
-    switch imported {
+    switch imported?.carried {
     case .sequence(let entries): "it is a sequence of \(entries.count)"
     case .absent: "nothing computes it"
-    case .poison, .value, .constant, .sizes, nil: "it has not been looked at"
+    case .poison, .narrow, .value, .constant, .sizes, nil: "it has not been looked at"
     }
   }
 }
