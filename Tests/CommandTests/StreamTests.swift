@@ -33,6 +33,19 @@ import Testing
     #expect(replies.first?.contains("[serve.request]") == true && replies.dropFirst().first?.contains("none.onnx: error[file.missing]") == true)
   }
 
+  /// Lines that are no requests: as long as a file, of any bytes, and for folders that are not there.
+  @Test func linesThatAreNoRequests() throws {
+    let run = try Command(
+      shell: """
+        { head -c 200000 /dev/zero | tr '\\0' 'a'; echo; printf 'run\\t\\377\\000\\tin\\tout\\r\\n'; printf 'run\\tnone.onnx\\tin\\tout'; } \
+          | $APUS serve --max-time 60s
+        """)
+    let replies = run.output.split(separator: "\n")
+    #expect(run.status == 0 && replies.count == 3 && replies.allSatisfy { $0.hasPrefix("@@ error ") }, "\(run.output)\(run.errors)")
+    #expect(replies.first?.contains("[serve.request]: a request has at most") == true)
+    #expect(replies.last?.contains("none.onnx: error[file.missing]") == true)
+  }
+
   /// As with other tools, nothing is said when the reader has seen enough.
   @Test func aReaderThatStops() throws {
     // More than a pipe holds.

@@ -111,4 +111,32 @@ import Testing
     #expect(values.values.allSatisfy { $0.leaves.first?.shape == [4, 2] })
     #expect(try model.run(values: values).count == 1)
   }
+
+  @Test func marginsWiderThanAnOpenAxis() throws {
+    func model(_ mode: String) -> ModelWriter {
+      ModelWriter(
+        inputs: [.tensor("x", .f32, ["N"])], outputs: ["y"], initializers: ["pads": Tensor([4, 0] as [Int64])],
+        nodes: [.init("Pad", ["x", "pads"], ["y"], ["mode": .string(mode)])])
+    }
+    let x = Tensor([1, 2, 3] as [Float])
+    #expect(try model("wrap").compiled(["x": x])["y"] == Tensor([3, 1, 2, 3, 1, 2, 3] as [Float]))
+    let problems = model("reflect").problems(["x": x])
+    #expect(problems.map(\.id) == ["onnx.operand"] && problems[0].message.contains("to reflect"))
+  }
+
+  @Test func inputsThatCannotBeDrawnAreNamed() throws {
+    let file = try ModelWriter(
+      inputs: [.tensor("x", .f32, ["N", 2]), .tensor("shape", .s64, [2])], outputs: ["y"],
+      nodes: [.init("Reshape", ["x", "shape"], ["y"])]
+    ).file()
+    let model = ImportedModel(file, isInterpreted: true)
+    let values = try model.randomInputs()
+    #expect(model.delicateInputs(given: [:]) == ["shape"])
+    let failure = DiagnosticError(id: "reshape.C1", "it failed")
+    let explained = model.explained(failure, given: [:], drawn: values).diagnostics
+    #expect(explained.map(\.id) == ["inputs.value"] && explained[0].message.contains("'shape'"))
+    let shape = ["shape": ONNXValue.tensor(Tensor([2, -1] as [Int64]))]
+    #expect(model.explained(failure, given: shape, drawn: values).diagnostics == failure.diagnostics)
+    #expect(try model.run(values: model.randomInputs(given: shape)).count == 1)
+  }
 }
