@@ -126,6 +126,45 @@ import Testing
     #expect(try model.compiled(["x": Tensor(x, shape: [2, 16])])["y"] == Tensor([-10, 14] as [Float], shape: [2, 1]))
   }
 
+  @Test(arguments: [2, 4, 8], [false, true]) func packedWeightsMayBelongToAnyBlock(_ bits: Int, _ areFloats: Bool) throws {
+    // Two rows of 20 weights in blocks of 8, the third of which is a short one.
+    let (rows, depth, block, blocks) = (2, 20, 8, 3)
+    let top = 1 << bits
+    let weights = (0..<rows * blocks * block).map { ($0 * 37 + $0 / 5) % top }
+    let zeros = (0..<rows * blocks).map { ($0 * 3 + 1) % top }
+    let scales = (0..<rows * blocks).map { Float($0 + 1) / 4 }
+    let owners = (0..<depth).map { $0 * 7 % blocks }
+    func packed(_ codes: ArraySlice<Int>) -> [UInt8] {
+      let each = 8 / bits
+      return stride(from: codes.startIndex, to: codes.endIndex, by: each).map { start in
+        (start..<min(start + each, codes.endIndex)).reduce(0) { $0 | UInt8(codes[$1]) << UInt8(($1 - start) * bits) }
+      }
+    }
+    let points = (0..<rows).flatMap { packed(zeros[$0 * blocks..<($0 + 1) * blocks]) }
+    let model = ModelWriter(
+      opset: 21, domains: ["com.microsoft": 1], inputs: [.tensor("x", .f32, ["N", 20]), .tensor("g", .s32, [20])], outputs: ["y"],
+      initializers: [
+        "b": Tensor(packed(weights[...]), shape: [rows, blocks, block * bits / 8]),
+        "s": Tensor(scales, shape: [rows, blocks]),
+        "z": areFloats ? Tensor(zeros.map { Float($0) }, shape: [rows, blocks]) : Tensor(points, shape: [rows, points.count / rows]),
+        "c": Tensor([100, 200] as [Float]),
+      ],
+      nodes: [
+        .init(
+          "MatMulNBits", ["x", "b", "s", "z", "g", "c"], ["y"],
+          ["K": .int(depth), "N": .int(rows), "bits": .int(bits), "block_size": .int(block)], domain: "com.microsoft")
+      ])
+    let x = (0..<depth).map { Float($0 % 3) - 1 }
+    let expected = (0..<rows).map { row in
+      (0..<depth).reduce(Float(100 * (row + 1))) { sum, k in
+        let owner = row * blocks + owners[k]
+        return sum + x[k] * Float(weights[row * blocks * block + k] - zeros[owner]) * scales[owner]
+      }
+    }
+    let y = try model.result(["x": Tensor(x, shape: [1, depth]), "g": Tensor(owners.map { Int32($0) })])
+    #expect(y == Tensor(expected, shape: [1, rows]))
+  }
+
   @Test func rowsOfACacheHaveTheirOwnLengths() throws {
     // One head of size 2; values tell positions apart, and keys of 0 make the weights of what counts equal.
     let model = ModelWriter(
