@@ -10,7 +10,7 @@ extension Operators {
     if n.version >= 12, n.has(2), try n.isTrue(2, "whether the node trains") {
       let ratio = try n.optionalValue(1) ?? n.scalar(0.5, .f32)
       return try n.results(formula, [
-        "x": .value(x), "ratio": .value(n.convert(ratio, to: .f64)), "uniform": .value(n.uniform(n.dims(x))),
+        "x": .value(x), "ratio": .value(n.convert(ratio, to: .f64)), "uniform": .value(n.uniform(n.dims(x), seed: n.int("seed", 0))),
       ]).map { .value($0) }
     }
     let mask: ElementType = n.version >= 10 ? .bool : n.element(x)
@@ -35,8 +35,7 @@ extension NodeTranslation {
   }
 
   /// Numbers in 0 ..< 1 of f64 that `seed` determines: those of ONNX's reference implementation where the sizes are known.
-  fileprivate func uniform(_ dims: [Dim]) throws -> ValueID {
-    let seed = try int("seed", 0)
+  func uniform(_ dims: [Dim], seed: Int) throws -> ValueID {
     let sizes = dims.compactMap(\.constantValue)
     let count = sizes.reduce(1.0) { $0 * Double($1) }
     if sizes.count == dims.count, count <= 1_048_576 {

@@ -79,6 +79,7 @@ enum Operators {
       sequences,
       causalConvolution,
       flexAttention,
+      randomTensors,
       uniqueness,
       deformableConvolution,
       determinants,
