@@ -9,26 +9,28 @@ extension Reducer {
 
   /// The smallest case found that still fails as `failure` says, with a seed for which it does.
   ///
-  /// - Parameter judge: what is wrong with a case, as ``Judge/judge(_:)`` finds it; a case that it throws for is not
-  ///   kept. Cases that end the process need one that judges them in another.
+  /// - Parameters:
+  ///   - judge: what is wrong with a case, as ``Judge/judge(_:)`` finds it; a case that it throws for is not kept. It need
+  ///     not look at more than the failure's ``Failure/decisiveOracles``. Cases that end the process need one that judges
+  ///     them in another.
+  ///   - whenKept: called with each case that is kept, in place of what the hooks have.
   public func reduce(
     _ fuzzCase: FuzzCase, failingLike failure: Failure, _ hooks: Hooks = Hooks(),
-    judge: @escaping (FuzzCase) throws -> Failure?
+    whenKept: @escaping (CaseReduction) -> Void = { _ in }, judge: @escaping (FuzzCase) throws -> Failure?
   ) -> CaseReduction {
-    let seeds = SeedSearch(fuzzCase.seed)
+    let seeds = SeedSearch(fuzzCase.seed, failure)
+    var hooks = hooks
+    hooks.whenKept = { whenKept(CaseReduction($0, seeds.seed, seeds.failure)) }
     let reduction = reduce(fuzzCase.module, fuzzCase.passes, hooks) { module, passes in
       for seed in seeds.candidates {
         let found = try? judge(FuzzCase(module, passes: passes, seed: seed))
         guard let found, found.isLike(failure) else { continue }
-        seeds.kept = (seed, found)
+        (seeds.seed, seeds.failure) = (seed, found)
         return true
       }
       return false
     }
-    let (seed, found) = seeds.kept ?? (fuzzCase.seed, failure)
-    let reduced = FuzzCase(reduction.module, passes: reduction.passes, seed: seed)
-    return CaseReduction(
-      fuzzCase: reduced, failure: found, tries: reduction.tries, isMinimal: reduction.isMinimal)
+    return CaseReduction(reduction, seeds.seed, seeds.failure)
   }
 }
 
@@ -41,20 +43,30 @@ public struct CaseReduction: Sendable {
   public var tries: Int
   /// Whether no reduction finds anything more, so that no limit ended it.
   public var isMinimal: Bool
+
+  init(_ reduction: Reduction, _ seed: UInt64, _ failure: Failure) {
+    fuzzCase = FuzzCase(reduction.module, passes: reduction.passes, seed: seed)
+    self.failure = failure
+    tries = reduction.tries
+    isMinimal = reduction.isMinimal
+  }
 }
 
 /// The seed of the best case so far, and those to try for the next.
 private final class SeedSearch {
   private let first: UInt64
-  var kept: (seed: UInt64, failure: Failure)?
+  /// Of the best case.
+  var seed: UInt64
+  var failure: Failure
 
-  init(_ first: UInt64) { self.first = first }
+  init(_ first: UInt64, _ failure: Failure) {
+    (self.first, seed, self.failure) = (first, first, failure)
+  }
 
   /// The seed that failed last stands first. Oracles that look at some cases only may go by the seed modulo 16.
   var candidates: [UInt64] {
     let others = (0..<UInt64(Reducer.inputSeeds)).map { first &+ 16 &* $0 }
-    guard let last = kept?.seed else { return others }
-    return Array(([last] + others.filter { $0 != last }).prefix(Reducer.inputSeeds))
+    return Array(([seed] + others.filter { $0 != seed }).prefix(Reducer.inputSeeds))
   }
 }
 
@@ -70,5 +82,19 @@ extension Failure {
       return detail[start.upperBound..<end]
     }
     return nil
+  }
+
+  /// What a judge has to look at to find a failure like this one, and to tell it from others.
+  public var decisiveOracles: Set<Oracle> {
+    let before: Set<Oracle> = [.verifier, .passes, .compile]
+    switch oracle {
+    case .verifier: return pass == "lower" ? [.verifier, .compile, .loops] : [.verifier]
+    case .text: return [.text]
+    case .passes: return [.verifier, .passes]
+    case .compile: return pass == nil ? before : [.verifier, .passes]
+    case .code, .plan, .loops: return before.union([oracle])
+    case .threads, .replay, .inputs, .determinism: return before.union([.code, oracle])
+    case .crash, .hang: return Set(Oracle.judged)
+    }
   }
 }
