@@ -68,7 +68,7 @@ struct ReductionSearch {
     { $0.dropResults() }, { $0.removeOps(.parameter) }, { $0.isolate() }, { $0.dropPasses() }, { $0.flattenRegions() },
     { $0.removeOps(.similar) }, { $0.trimRegions() }, { $0.trimCalls() }, { $0.useOlderValues() },
     { $0.dropParameters() }, { $0.fixSymbols() }, { $0.shrinkSizes() }, { $0.dropAxes() }, { $0.simplifyTypes() },
-    { $0.simplifyConstants() }, { $0.simplifyAttributes() },
+    { $0.simplifyConstants() }, { $0.simplifyAttributes() }, { $0.changeTogether() },
   ]
 
   // MARK: Candidates

@@ -31,6 +31,7 @@ private struct Tally {
   var axes = 0
   /// Element types that are not those most used.
   var types = 0
+  /// Of types that do not follow from others: what shrinks an operand may make a result larger.
   var sizes = 0
   /// How far constants are from being 0 or 1 everywhere.
   var numbers = 0
@@ -47,6 +48,7 @@ private struct Tally {
       tally.add(function.type(of: value), &met)
     }
     for parameter in function.parameters { see(parameter, &self) }
+    for value in function.statedValues { for dim in function.type(of: value).dims { sizes += Self.weight(dim) } }
     for op in function.allOps() {
       let code = function.opcode(of: op)
       for operand in function.operands(of: op) { distances += order[operand] ?? 0 }
@@ -71,13 +73,12 @@ private struct Tally {
     case .f32, .s32, .bool: break
     case .f64, .f16, .bf16, .s8, .s16, .s64, .u8, .u16, .u32, .u64: types += 1
     }
-    for dim in type.dims {
-      // One is the plainest size; none at all is a case of its own.
-      if let size = dim.constantValue { sizes += size == 0 ? 2 : min(size, 1 << 30) }
-      dim.forEachSymbol { found.insert($0) }
-    }
+    for dim in type.dims { dim.forEachSymbol { found.insert($0) } }
     met.formUnion(found)
   }
+
+  /// One is the plainest size; none at all is a case of its own.
+  private static func weight(_ dim: Dim) -> Int { dim.constantValue.map { $0 == 0 ? 2 : min($0, 1 << 30) } ?? 0 }
 
   private mutating func addConstant(_ value: Attribute?) {
     switch value {

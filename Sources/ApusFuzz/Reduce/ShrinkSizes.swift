@@ -71,9 +71,7 @@ extension ReductionSearch {
       let axis = axes[number]
       let isKept = Self.smaller(than: axis.size).contains { size in
         attempt { module in
-          var type = module[axis.function].type(of: axis.value)
-          type.dims[axis.axis] = .constant(size)
-          module[axis.function].state(type, of: axis.value)
+          module.shrink(axis, to: size)
           return true
         }
       }
@@ -83,7 +81,7 @@ extension ReductionSearch {
 }
 
 /// An axis of constant size of a value whose type does not follow from others.
-private struct StatedAxis {
+struct StatedAxis {
   var function: FunctionID
   var value: ValueID
   var axis: Int
@@ -102,21 +100,30 @@ extension Module {
     return found.sorted()
   }
 
-  fileprivate var statedAxes: [StatedAxis] {
+  var statedAxes: [StatedAxis] {
     ids.flatMap { id in
-      let f = self[id]
-      let stated: [OpCode] = [.constant, .iota, .randomBits, .broadcast, .reshape]
-      let ops = f.allOps().filter { stated.contains(f.opcode(of: $0)) }
-      return (f.parameters + ops.map { f.result(of: $0) }).flatMap { value in
-        f.type(of: value).dims.enumerated().compactMap { axis, dim in
+      self[id].statedValues.flatMap { value in
+        self[id].type(of: value).dims.enumerated().compactMap { axis, dim in
           dim.constantValue.flatMap { $0 == 1 ? nil : StatedAxis(function: id, value: value, axis: axis, size: $0) }
         }
       }
     }
   }
+
+  mutating func shrink(_ axis: StatedAxis, to size: Int) {
+    var type = self[axis.function].type(of: axis.value)
+    type.dims[axis.axis] = .constant(size)
+    self[axis.function].state(type, of: axis.value)
+  }
 }
 
 extension Function {
+  /// The values whose sizes do not follow from those of others: the parameters, and what is stated to be.
+  var statedValues: [ValueID] {
+    let codes: [OpCode] = [.constant, .iota, .randomBits, .broadcast, .reshape]
+    return parameters + allOps().filter { codes.contains(opcode(of: $0)) }.flatMap { results(of: $0) }
+  }
+
   /// The parameters and the results of all ops.
   var allValues: [ValueID] {
     parameters + allOps().flatMap { op in regions(of: op).flatMap { parameters(of: $0) } + results(of: op) }

@@ -15,9 +15,7 @@ extension ReductionSearch {
       let entries = module.writtenAttributes
       guard number < entries.count else { return }
       let entry = entries[number]
-      let value = module[entry.place.function].attribute(entry.name, of: entry.place.op)
-      let info = module[entry.place.function].opcode(of: entry.place.op).info.attribute(entry.name)
-      let isKept = (value?.simpler(info?.kind) ?? []).contains { simpler in
+      let isKept = module.simplerValues(of: entry).contains { simpler in
         attempt { module in
           module[entry.place.function].setAttribute(entry.name, simpler, of: entry.place.op)
           return true
@@ -29,16 +27,22 @@ extension ReductionSearch {
 }
 
 /// An attribute as it is written.
-private struct AttributePlace {
+struct AttributePlace {
   var place: OpPlace
   var name: String
 }
 
 extension Module {
-  fileprivate var writtenAttributes: [AttributePlace] {
+  var writtenAttributes: [AttributePlace] {
     removableOps.filter { self[$0.function].opcode(of: $0.op) != .constant }.flatMap { place in
       self[place.function].attributes(of: place.op).map { AttributePlace(place: place, name: $0.name) }
     }
+  }
+
+  /// Values to try in the place of an attribute's, the simplest first.
+  func simplerValues(of entry: AttributePlace) -> [Attribute] {
+    let info = self[entry.place.function].opcode(of: entry.place.op).info.attribute(entry.name)
+    return self[entry.place.function].attribute(entry.name, of: entry.place.op)?.simpler(info?.kind) ?? []
   }
 
   fileprivate var optionalAttributes: [AttributePlace] {
@@ -50,7 +54,6 @@ extension Module {
 }
 
 extension Attribute {
-  /// Values to try in its place, the simplest first.
   fileprivate func simpler(_ kind: AttributeInfo.Kind?) -> [Attribute] {
     switch self {
     case .int(let value): Self.smaller(value).map { .int($0) }
