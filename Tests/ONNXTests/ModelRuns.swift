@@ -57,7 +57,7 @@ extension ModelWriter {
   /// The module without any value or shape known that the file does not state.
   func module() throws -> Module {
     switch try file().imported(ImportOptions { module throws(DiagnosticError) in try evaluate(module) }) {
-    case .module(let module, _): return module
+    case .module(let module, _, _): return module
     case .needs(_, _, let problems): throw DiagnosticError(problems)
     }
   }

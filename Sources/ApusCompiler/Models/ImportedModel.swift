@@ -105,7 +105,7 @@ public final class ImportedModel: Sendable {
     let problems: [Diagnostic]
     do {
       return try state.withLock { $0.slot(for: key) }.variant(from: state) {
-        guard case .module(let module, let outputs) = try file.imported(limited(key.importOptions)) else {
+        guard case .module(let module, let outputs, _) = try file.imported(limited(key.importOptions)) else {
           throw MoreNeeded(need: Need())
         }
         return Variant(model: try compiled(module), outputs: outputs)
@@ -130,14 +130,27 @@ public final class ImportedModel: Sendable {
   private func variant(_ given: Given, _ least: Need? = nil) throws -> Variant {
     var need = state.withLock { $0.needs[given.names] ?? Need() }
     if let least { need.formUnion(least) }
+    // What an import gave that turned out to be for some shapes only.
+    var imported: (module: Module, outputs: [Structured<Int>], guards: SizeGuards)?
     // Each round settles more: first nothing, then shapes, then the values that something depends on.
     while true {
-      let key = VariantKey(given, need)
+      let base = VariantKey(given, need)
+      let key = state.withLock { $0.guarded(base, for: given) }
       let slot = state.withLock { $0.slot(for: key) }
       do {
         let variant = try slot.variant(from: state) {
-          switch try file.imported(limited(key.importOptions)) {
-          case .module(let module, let outputs): return Variant(model: try compiled(module), outputs: outputs)
+          if let imported, imported.guards == key.guards {
+            return Variant(model: try compiled(imported.module), outputs: imported.outputs)
+          }
+          var options = limited(key.importOptions)
+          options.examples = given.tensors.mapValues(\.shape)
+          switch try file.imported(options) {
+          case .module(let module, let outputs, let guards):
+            guard guards.isEmpty || guards == key.guards else {
+              imported = (module, outputs, guards)
+              throw Guarded(guards: guards)
+            }
+            return Variant(model: try compiled(module), outputs: outputs)
           case .needs(let values, let shapes, let problems):
             let isNew = !values.isSubset(of: need.values) || shapes && !need.shapes
             guard values.isSubset(of: given.tensors.keys), isNew else { throw DiagnosticError(problems) }
@@ -147,6 +160,8 @@ public final class ImportedModel: Sendable {
         let settled = need
         if least == nil { state.withLock { $0.needs[given.names, default: Need()].formUnion(settled) } }
         return variant
+      } catch let found as Guarded {
+        state.withLock { $0.insert(found.guards, for: base) }
       } catch let more as MoreNeeded {
         need.formUnion(more.need)
       } catch let error as DiagnosticError {
@@ -160,6 +175,10 @@ public final class ImportedModel: Sendable {
 
   private struct MoreNeeded: Error {
     let need: Need
+  }
+
+  private struct Guarded: Error {
+    let guards: SizeGuards
   }
 
   private func compiled(_ module: Module) throws -> Model {

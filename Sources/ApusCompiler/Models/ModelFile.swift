@@ -40,7 +40,7 @@ public enum ModelFile: String, Sendable, CaseIterable {
       var options = ImportOptions.folding
       options.shapes = shapes
       switch try ONNXFile(path: path).imported(options) {
-      case .module(let module, _):
+      case .module(let module, _, _):
         try module.throwIfInvalid()
         return module
       case .needs(_, _, let problems): throw DiagnosticError(problems)

@@ -85,18 +85,28 @@ extension ModelReport {
     var settings = ImportOptions.folding
     settings.shapes = shapes
     var notes: [Diagnostic] = []
-    do {
-      switch try file.imported(settings) {
-      case .module(let module, _):
-        self = try ModelReport(module, options)
-        return
-      case .needs(_, _, let problems): notes = problems
+    var failure: DiagnosticError?
+    // With sizes open; where that decides something, for either outcome.
+    for assumption in [nil, true, false] {
+      settings.assumption = assumption
+      do {
+        switch try file.imported(settings) {
+        case .module(let module, _, let guards):
+          let report = try ModelReport(module, options)
+          self.init(report, memory: report.memory, problems: report.problems + guards.notes)
+          return
+        case .needs(_, _, let problems): if notes.isEmpty { notes = problems }
+        }
+      } catch {
+        if assumption == nil { failure = error }
       }
-    } catch {
-      // What is not supported may be once the sizes are known.
-      guard error.diagnostics.allSatisfy({ $0.severity != .error }) else { throw error }
-      notes = error.diagnostics
     }
+    if let failure {
+      // What is not supported may be once the sizes are known.
+      guard failure.diagnostics.allSatisfy({ $0.severity != .error }) else { throw failure }
+      notes = failure.diagnostics
+    }
+    settings.assumption = nil
     var assumed: [String: Int] = [:]
     for input in file.inputs where settings.shapes[input.name] == nil && input.isRequired {
       guard case .tensor(let type?) = input.kind, let sizes = type.sizes else { continue }
@@ -111,7 +121,7 @@ extension ModelReport {
     }
     notes = notes.map(\.asNote)
     switch try file.imported(settings) {
-    case .module(let module, _):
+    case .module(let module, _, _):
       let report = try ModelReport(module, options)
       var memory = report.memory
       memory?.assumed.merge(assumed) { own, _ in own }

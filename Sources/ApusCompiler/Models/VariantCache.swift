@@ -49,6 +49,8 @@ struct VariantKey: Hashable {
   var names = Given.GivenNames()
   var shapes: [String: [Int]] = [:]
   var values: [String: Tensor] = [:]
+  /// What it takes for granted of shapes that are not settled; nil for nothing.
+  var guards: SizeGuards?
 
   init() {}
 
@@ -94,6 +96,8 @@ struct VariantCache {
   var compiledCount = 0
   /// What has been found to be needed.
   var needs: [Given.GivenNames: Need] = [:]
+  /// Of variants that are not for all shapes, what they are for; by their keys without it.
+  private var guards: [VariantKey: [SizeGuards]] = [:]
   private var slots: [VariantKey: (slot: Slot, lastUse: Int)] = [:]
   private var uses = 0
 
@@ -111,7 +115,22 @@ struct VariantCache {
       slots[oldest.key] = nil
     }
     if needs.count > 8 * limit { needs = [:] }
+    if guards.count > limit { guards = [:] }
     return slot
+  }
+
+  /// The key with the guards of a variant that serves these shapes, if there has been one.
+  func guarded(_ key: VariantKey, for given: Given) -> VariantKey {
+    var result = key
+    result.guards = guards[key]?.last { $0.hold { given.tensors[$0]?.shape } }
+    return result
+  }
+
+  /// Takes down that there are variants which hold for some shapes only.
+  mutating func insert(_ found: SizeGuards, for key: VariantKey) {
+    // Last, to be found first: more than one may hold for the same shapes.
+    let others = (guards[key] ?? []).filter { $0 != found }
+    guards[key] = others.suffix(4 * limit) + [found]
   }
 }
 

@@ -164,6 +164,9 @@ package struct Emitter {
     }
   }
 
+  /// Makes sure that a relation, which the symbols leave open, holds when the graph runs.
+  package mutating func require(_ obligation: Obligation) { guardRelation(obligation) }
+
   /// Adds an `assert` of a relation that the symbols leave open, unless one that has run implies it. What
   /// always runs and is about the arguments alone is noted as well: then the inputs are refused at once.
   private mutating func guardRelation(_ obligation: Obligation) {

@@ -4,20 +4,35 @@ import ApusTensor
 
 extension ModelImport {
   /// `If`: the branch that a known condition picks, else both. Where the branches give what no one type can hold, the
-  /// model is specialised on the condition.
+  /// module is for one of them: for sizes that decide as the examples do, or for the values that the condition depends on.
   func branches(_ condition: Imported, _ then: GraphProto, _ otherwise: GraphProto) throws -> [Imported] {
     try checkOutputs(then, otherwise)
     if let known = constant(of: condition) {
       guard known.elementType == .bool, known.count == 1 else { throw badCondition(known.elementType) }
       return try outputs(of: known.integer(at: 0) != 0 ? then : otherwise, [])
     }
+    if sizeTensor(of: condition)?.dims.count ?? 1 != 1 { throw badCondition(.bool) }
     var test = try value(of: condition)
     guard emitter.type(of: test).element == .bool else { throw badCondition(emitter.type(of: test).element) }
     for dim in emitter.type(of: test).dims { try emitter.require(dim, equals: 1) }
     test = emitter.reshape(test, to: [])
     let trial = self.trial { try self.conditional(test, then, otherwise) }
     if let results = trial.result { return results }
-    throw needsValues(of: [condition], after: trial)
+    if let size = sizeTensor(of: condition)?.dims.first {
+      if let holds = settled(size, isCondition: true) { return try outputs(of: holds != 0 ? then : otherwise, []) }
+      if trial.needed.inputs.isEmpty, options.shapes.isEmpty, guards.isDecided(size) {
+        let problem = conditions[size]?.text(emitter.function.symbols, holds: true) ?? emitter.text(size)
+        throw NeedsValues(inputs: [], shapes: true, problem: "which branch runs depends on sizes: whether \(problem)")
+      }
+    }
+    let problem = needsValues(of: [condition], after: trial)
+    guard let assumed = options.assumption, let needs = problem as? NeedsValues else { throw problem }
+    let names = needs.inputs.sorted().map { quoted($0) }.joined(separator: ", ")
+    guards.assume(
+      Diagnostic(
+        .note, id: "onnx.dynamic",
+        "the model is compiled for each value of \(names): it decides which branch runs", at: emitter.place))
+    return try outputs(of: assumed ? then : otherwise, [])
   }
 
   /// Both branches give as much, of the same types, whichever of them runs.

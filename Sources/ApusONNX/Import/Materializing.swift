@@ -20,8 +20,9 @@ extension ModelImport {
     case .sizes(let dims, let shape, let element):
       if let tensor = constant(of: imported) { return try value(of: .constant(tensor)) }
       let meaning: Meaning = shape.isEmpty ? .size(dims[0]) : .sizes(dims)
-      let value = try emitter.value(of: meaning, as: element, at: emitter.place)
-      return emitter.reshape(value, to: shape.map { .constant($0) })
+      // Conditions are 1 or 0.
+      let value = try emitter.value(of: meaning, as: element == .bool ? .s64 : element, at: emitter.place)
+      return emitter.convert(emitter.reshape(value, to: shape.map { .constant($0) }), to: element)
     case .narrow(let carried, _): return try value(of: carried)
     case .sequence: throw DiagnosticError(.unsupported, id: "onnx.sequence", "a sequence stands where a tensor is needed")
     case .absent: throw DiagnosticError(id: "onnx.operand", "an operand that the operator needs is left out")

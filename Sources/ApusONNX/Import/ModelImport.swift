@@ -31,6 +31,10 @@ final class ModelImport {
   var recursive: Set<FunctionName> = []
   /// Sizes that the model has names for, where they are settled.
   private var settledSizes: [String: Int] = [:]
+  /// What the module takes for granted of sizes.
+  var guards = SizeGuards()
+  /// Sizes that are 1 where a comparison holds and 0 elsewhere.
+  var conditions: [Dim: SizeCondition] = [:]
   /// What the model's graph says of its values.
   private(set) var stated: [String: TypeProto] = [:]
   /// Why names of the model's graph are poisoned.
@@ -105,12 +109,14 @@ final class ModelImport {
     for problem in needed.problems { diagnostics.add(problem) }
     try diagnostics.throwIfErrors()
     attempt(at: .file(path)) {
+      writeGuards()
+      emitter.place = .file(path)
       _ = try emitter.emit(.return, results.map(\.leaf))
       emitter.function.resultTypes = results.map { emitter.type(of: $0.leaf) }
       emitter.function.resultNames = results.map(\.name)
     }
     try diagnostics.throwIfErrors()
-    return .module(Module(emitter.function), outputs: outputs)
+    return .module(Module(emitter.function), outputs: outputs, guards: guards)
   }
 
   /// Runs `body`, and takes down what it throws.
@@ -217,6 +223,9 @@ final class ModelImport {
     try emitter.check(type)
     let value = emitter.function.addParameter(type, to: emitter.function.entry, name: name)
     emitter.origins[value] = place
+    for (axis, dim) in type.dims.enumerated() {
+      if let symbol = dim.symbolID { guards.bind(symbol, name, axis: axis) }
+    }
     return options.values[name].map { .constant($0) } ?? .value(value)
   }
 

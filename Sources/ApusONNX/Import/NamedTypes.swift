@@ -31,17 +31,34 @@ public struct NamedTypes: Sendable {
 extension ONNXFile {
   /// Translates the model as far as that goes, and says what type each tensor is of.
   public func types(_ options: ImportOptions = ImportOptions()) -> NamedTypes {
+    let (known, isWhole) = types(options, nil)
+    if isWhole { return known }
+    // Where sizes or values decide which branch runs, either may say more.
+    for assumption in [true, false] {
+      let (found, isWhole) = types(options, assumption)
+      if isWhole { return found }
+    }
+    return known
+  }
+
+  private func types(_ options: ImportOptions, _ assumption: Bool?) -> (NamedTypes, isWhole: Bool) {
+    var options = options
+    options.assumption = assumption
     let translation = ModelImport(self, options)
     var problems: [Diagnostic] = []
+    var isWhole = false
     do {
-      if case .needs(_, _, let needed) = try translation.outcome() {
-        problems = needed.map { Diagnostic(.note, id: $0.id, $0.message, at: $0.place) }
+      switch try translation.outcome() {
+      case .module(_, _, let guards):
+        problems = guards.notes
+        isWhole = true
+      case .needs(_, _, let needed): problems = needed.map { Diagnostic(.note, id: $0.id, $0.message, at: $0.place) }
       }
     } catch {
       problems = error.diagnostics
     }
     let (entries, untyped) = translation.namedTypes
-    return NamedTypes(entries: entries, untyped: untyped, problems: problems)
+    return (NamedTypes(entries: entries, untyped: untyped, problems: problems), isWhole)
   }
 }
 

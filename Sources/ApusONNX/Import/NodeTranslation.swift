@@ -57,6 +57,9 @@ struct NodeTranslation {
   func constant(_ index: Int, _ what: String) throws -> Tensor {
     if let tensor = constantIfKnown(index) { return tensor }
     guard has(index) else { throw error("onnx.operand", "\(what) is left out") }
+    if case .sizes = input(index), let sizes = context.sizeTensor(of: input(index)), let settled = context.settled(sizes) {
+      return settled
+    }
     let needs = context.needs(of: try value(index))
     throw NeedsValues(inputs: needs.inputs, shapes: needs.shapes, problem: "\(what) is not known before the model runs")
   }

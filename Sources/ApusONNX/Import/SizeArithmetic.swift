@@ -21,11 +21,16 @@ struct SizeArithmetic {
     case "Max": try folded { try n.larger($0, $1) }
     case "Div": try folded(quotient)
     case "Mod": try folded(remainder)
-    case "Equal": compared { n.areEqual($0, $1) }
-    case "LessOrEqual": compared { symbols.lessOrEqual($0, $1) }
-    case "GreaterOrEqual": compared { symbols.lessOrEqual($1, $0) }
-    case "Less": compared { symbols.lessOrEqual($1, $0).negated }
-    case "Greater": compared { symbols.lessOrEqual($0, $1).negated }
+    case "Equal": try compared(.equal)
+    case "LessOrEqual": try compared(.lessOrEqual)
+    case "GreaterOrEqual": try compared(.lessOrEqual, isSwapped: true)
+    case "Less": try compared(.lessOrEqual, isSwapped: true, isNegated: true)
+    case "Greater": try compared(.lessOrEqual, isNegated: true)
+    case "And": try conditions { try n.product($0, $1) }
+    case "Or": try conditions { try n.larger($0, $1) }
+    case "Xor": try conditions { try n.difference(n.larger($0, $1), n.product($0, $1)) }
+    case "Not": try each { try negated($0) }
+    case "Where": try selected()
     case "Neg": try each { try n.difference(0, $0) }
     case "Abs": try each { try n.larger($0, n.difference(0, $0)) }
     case "Relu": try each { try n.larger($0, 0) }
@@ -69,18 +74,46 @@ struct SizeArithmetic {
     return SizeTensor(result, shape: x.shape, x.element).imported
   }
 
-  private func compared(_ relation: (Dim, Dim) -> Trilean) -> Imported? {
-    guard operands.count == 2, let a = operands[0], let b = operands[1], let (shape, columns) = SizeTensor.together([a, b])
+  /// A comparison; where the sizes leave it open, the sizes that are 1 where it holds.
+  private func compared(_ relation: Obligation.Relation, isSwapped: Bool = false, isNegated: Bool = false) throws -> Imported? {
+    guard operands.count == 2, let a = operands[isSwapped ? 1 : 0], let b = operands[isSwapped ? 0 : 1],
+      let (shape, columns) = SizeTensor.together([a, b])
     else { return nil }
-    var result: [Bool] = []
+    var result: [Dim] = []
     for (x, y) in zip(columns[0], columns[1]) {
-      switch relation(x, y) {
-      case .yes: result.append(true)
-      case .no: result.append(false)
-      case .unknown: return nil
+      let answer = relation == .equal ? n.areEqual(x, y) : symbols.lessOrEqual(x, y)
+      switch answer {
+      case .yes: result.append(isNegated ? 0 : 1)
+      case .no: result.append(isNegated ? 1 : 0)
+      case .unknown:
+        guard columns[0].count <= SizeTensor.maximumOpenCount else { return nil }
+        let condition = SizeCondition(relation: relation, lhs: x, rhs: y)
+        guard let size = try? condition.indicator(n) else { return nil }
+        n.context.conditions[size] = condition
+        result.append(isNegated ? try negated(size) : size)
       }
     }
-    return .constant(Tensor(result, shape: shape))
+    return SizeTensor(result, shape: shape, .bool).imported
+  }
+
+  private func conditions(_ operation: (Dim, Dim) throws -> Dim) throws -> Imported? {
+    guard operands.allSatisfy({ $0?.element == .bool }) else { return nil }
+    return try folded(operation)
+  }
+
+  private func negated(_ condition: Dim) throws -> Dim { try n.difference(1, condition) }
+
+  /// One size or another, by conditions that are open.
+  private func selected() throws -> Imported? {
+    guard operands.count == 3, let test = operands[0], let a = operands[1], let b = operands[2],
+      let (shape, columns) = SizeTensor.together([test, a, b]), columns[0].count <= SizeTensor.maximumOpenCount
+    else { return nil }
+    var result: [Dim] = []
+    for index in columns[0].indices {
+      let (x, y) = (columns[1][index], columns[2][index])
+      result.append(x == y ? x : try n.sum(y, n.product(columns[0][index], n.difference(x, y))))
+    }
+    return SizeTensor(result, shape: shape, a.element).imported
   }
 
   private func isNonNegative(_ dim: Dim) -> Bool { symbols.lessOrEqual(0, dim) == .yes }
@@ -111,12 +144,30 @@ struct SizeArithmetic {
     return SizeTensor(dims, shape: x.shape, x.element).imported
   }
 
+  /// Whether each is other than 0.
+  private func truth(of x: SizeTensor) throws -> Imported? {
+    guard x.dims.count <= SizeTensor.maximumOpenCount else { return nil }
+    let zeros = try x.dims.map { dim in
+      switch n.areEqual(dim, 0) {
+      case .yes: return Dim.constant(1)
+      case .no: return 0
+      case .unknown:
+        let condition = SizeCondition(relation: .equal, lhs: dim, rhs: 0)
+        let size = try condition.indicator(n)
+        n.context.conditions[size] = condition
+        return size
+      }
+    }
+    return SizeTensor(try zeros.map { try negated($0) }, shape: x.shape, .bool).imported
+  }
+
   /// To types that hold all sizes.
   private func converted(_ element: ElementType?) throws -> Imported? {
     guard let x = operands[0], let element else { return nil }
     switch element {
     case .s64, .s32, .u64, .u32, .f64, .f32: return SizeTensor(x.dims, shape: x.shape, element).imported
-    case .s8, .s16, .u8, .u16, .f16, .bf16, .bool: return nil
+    case .bool: return x.element == .bool ? x.imported : try truth(of: x)
+    case .s8, .s16, .u8, .u16, .f16, .bf16: return nil
     }
   }
 
@@ -139,15 +190,5 @@ struct SizeArithmetic {
     let total = try rest.reduce(first, operation)
     let keeps = try n.flag("keepdims", true)
     return SizeTensor([total], shape: keeps ? x.shape.map { _ in 1 } : [], x.element).imported
-  }
-}
-
-extension Trilean {
-  fileprivate var negated: Trilean {
-    switch self {
-    case .yes: .no
-    case .no: .yes
-    case .unknown: .unknown
-    }
   }
 }

@@ -5,6 +5,8 @@ import ApusTensor
 struct SizeTensor {
   /// More elements than any shape's arithmetic has.
   static let maximumCount = 4_096
+  /// More elements than there are in conditions on sizes, or in attributes that sizes define.
+  static let maximumOpenCount = 16
 
   var dims: [Dim]
   var shape: [Int]

@@ -52,11 +52,14 @@ extension ModelImport {
   /// What `body` gives, with what stood in its way put aside instead of taken down.
   func trial<Result>(_ body: () throws -> Result?) -> Trial<Result> {
     let outer = (diagnostics, needed)
+    let known = guards
     diagnostics = Diagnostics(limit: 1_000)
     needed = ([], false, [])
     defer { (diagnostics, needed) = outer }
-    let result = attempt(at: emitter.place, body) ?? nil
-    return Trial(result: needed.problems.isEmpty && !diagnostics.hasErrors ? result : nil, diagnostics: diagnostics, needed: needed)
+    var result = attempt(at: emitter.place, body) ?? nil
+    if !needed.problems.isEmpty || diagnostics.hasErrors { result = nil }
+    if result == nil { guards = known }
+    return Trial(result: result, diagnostics: diagnostics, needed: needed)
   }
 
   struct Trial<Result> {
@@ -85,7 +88,8 @@ extension ModelImport {
       shapes = shapes || needs.shapes
     }
     inputs.subtract(options.values.keys)
-    shapes = shapes && options.shapes.isEmpty
+    // With the values known, sizes may turn out to decide nothing, or no more than a guard can hold.
+    shapes = shapes && options.shapes.isEmpty && inputs.isEmpty
     guard !inputs.isEmpty || shapes else { return report(trial) }
     let first = trial.diagnostics.list.first?.message ?? trial.needed.problems.first?.message
     return NeedsValues(inputs: inputs, shapes: shapes, problem: first ?? "what its graphs compute depends on values")
