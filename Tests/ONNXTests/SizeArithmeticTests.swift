@@ -85,6 +85,70 @@ import Testing
     #expect(try model.result(["x": Tensor([1, 2, 3] as [Float])]) == Tensor([0, 1, 2] as [Int64]))
   }
 
+  /// A model that computes the second size of its result from that of x by a float, as exporters of scales do.
+  private func scaling(_ op: String, _ factor: Float, _ rounding: String?) -> ModelWriter {
+    ModelWriter(
+      inputs: [.tensor("x", .f32, ["T"])], outputs: ["y"],
+      initializers: ["k": Tensor([factor]), "one": Tensor([1] as [Int64]), "value": Tensor([3] as [Float])],
+      nodes: [
+        Node("Shape", ["x"], ["s"]), Node("Cast", ["s"], ["f"], ["to": 1]), Node(op, ["f", "k"], ["q"]),
+        Node(rounding ?? "Identity", ["q"], ["r"]), Node("Cast", ["r"], ["size"], ["to": 7]),
+        Node("Concat", ["one", "size"], ["to"], ["axis": 0]), Node("Expand", ["value", "to"], ["y"]),
+      ])
+  }
+
+  @Test(arguments: [
+    ("Mul", 0.5, "Floor", "floordiv(T, 2)"), ("Mul", 0.75, "Ceil", "floordiv(3*T + 3, 4)"), ("Mul", 2, "Floor", "2*T"),
+    ("Div", 3, "Floor", "floordiv(T, 3)"), ("Div", 1.5, "Ceil", "floordiv(2*T + 2, 3)"), ("Mul", 2.5, nil, "floordiv(5*T, 2)"),
+  ] as [(String, Float, String?, String)])
+  func fractionsOfSizesStaySymbolic(op: String, factor: Float, rounding: String?, expected: String) throws {
+    let model = scaling(op, factor, rounding)
+    #expect(try sizes(model) == "f32[1, \(expected)]")
+    for count in [0, 1, 2, 3, 4, 5, 6, 7, 100] {
+      let exact = op == "Mul" ? Float(count) * factor : Float(count) / factor
+      let rounded = rounding == "Ceil" ? exact.rounded(.up) : exact.rounded(.down)
+      let y = try model.interpreted(["x": Tensor([Float](repeating: 0, count: count))])["y"]
+      #expect(y?.shape == [1, Int(rounded)], "\(count)")
+    }
+  }
+
+  @Test func whatFloatsRoundDiffersFromFractions() throws {
+    // 0.7 is less than seven tenths, and 10 times that is 7 only because it is rounded.
+    let model = scaling("Mul", 0.7, "Floor")
+    #expect(throws: DiagnosticError.self) { try sizes(model) }
+    #expect(try model.interpreted(["x": Tensor([Float](repeating: 0, count: 10))])["y"]?.shape == [1, 7])
+    // Beyond what floats count exactly, the sizes are settled instead.
+    let half = scaling("Mul", 0.5, "Floor")
+    #expect(try half.module().functions[0].obligations.contains { $0.message.contains("floating point") })
+  }
+
+  @Test func fractionsAreMovedAndAddedUp() throws {
+    // The size of what a window of 3 gives at every second place, as some write it: floor((n - 3) / 2 + 1).
+    let model = ModelWriter(
+      inputs: [.tensor("x", .f32, ["N", "T"])], outputs: ["y"],
+      initializers: [
+        "three": Tensor([3] as [Float]), "half": Tensor([0.5] as [Float]), "one": Tensor([1] as [Float]),
+        "first": Tensor(scalar: Int64(0)), "axes": Tensor([0] as [Int64]), "value": Tensor([3] as [Float]),
+      ],
+      nodes: [
+        Node("Shape", ["x"], ["s"]), Node("Cast", ["s"], ["f"], ["to": 1]), Node("Sub", ["f", "three"], ["a"]),
+        Node("Mul", ["a", "half"], ["b"]), Node("Add", ["b", "one"], ["c"]), Node("Gather", ["c", "first"], ["d"]),
+        Node("Unsqueeze", ["d", "axes"], ["e"]), Node("Concat", ["e", "f"], ["g"], ["axis": 0]), Node("Floor", ["g"], ["h"]),
+        Node("Cast", ["h"], ["to"], ["to": 7]), Node("Expand", ["value", "to"], ["y"]),
+      ])
+    #expect(try sizes(model) == "f32[floordiv(N - 1, 2), N, T]")
+    #expect(try model.result(["x": Tensor((0..<12).map { Float($0) }, shape: [6, 2])]).shape == [2, 6, 2])
+  }
+
+  @Test func aFractionOfASizeIsAValueToo() throws {
+    let model = ModelWriter(
+      inputs: [.tensor("x", .f32, ["T"])], outputs: ["y"], initializers: ["k": Tensor([0.5] as [Float])],
+      nodes: [
+        Node("Shape", ["x"], ["s"]), Node("Cast", ["s"], ["f"], ["to": 1]), Node("Mul", ["f", "k"], ["q"]), Node("Mul", ["x", "q"], ["y"]),
+      ])
+    #expect(try model.result(["x": Tensor([1, 2, 4] as [Float])]) == Tensor([1.5, 3, 6] as [Float]))
+  }
+
   @Test func aSizeThatIsAValueIsComputedWhenTheModelRuns() throws {
     let model = ModelWriter(
       inputs: [.tensor("x", .f32, ["T", 2])], outputs: ["y"],

@@ -115,7 +115,7 @@ extension ModelImport {
     case (.sizes(let first, let shape, let element), .sizes(let second, let otherShape, let other))
     where first == second && shape == otherShape && element == other && first.allSatisfy({ isReachable($0, knownSymbols) }):
       return .fixed(a)
-    case (.value, _), (.constant, _), (.sizes, _), (.poison, _): break
+    case (.value, _), (.constant, _), (.sizes, _), (.fractions, _), (.poison, _): break
     }
     if let first = constant(of: a), let second = constant(of: b), first.count <= 64, first == second { return .fixed(.constant(first)) }
     let values = [try inRegion(0, of: op) { try value(of: a) }, try inRegion(1, of: op) { try value(of: b) }]

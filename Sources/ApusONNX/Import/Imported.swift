@@ -9,6 +9,8 @@ indirect enum Imported {
   case constant(ImportedConstant)
   /// Integers that sizes define, in row-major order; the element type may be one of floats.
   case sizes([Dim], shape: [Int], ElementType)
+  /// Fractions of sizes, which floats stand for.
+  case fractions(SizeTensor)
   case sequence([Imported])
   /// A value or constant of the carrier of a narrow type, of which ONNX has it.
   case narrow(Imported, NarrowType)

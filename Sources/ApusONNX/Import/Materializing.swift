@@ -23,6 +23,10 @@ extension ModelImport {
       // Conditions are 1 or 0.
       let value = try emitter.value(of: meaning, as: element == .bool ? .s64 : element, at: emitter.place)
       return emitter.convert(emitter.reshape(value, to: shape.map { .constant($0) }), to: element)
+    case .fractions(let fractions):
+      if let tensor = constant(of: imported) { return try value(of: .constant(tensor)) }
+      let numerators = try value(of: .sizes(fractions.dims, shape: fractions.shape, fractions.element))
+      return try emitted(.div, [.value(numerators), .number(Double(fractions.denominator))])
     case .narrow(let carried, _): return try value(of: carried)
     case .sequence: throw DiagnosticError(.unsupported, id: "onnx.sequence", "a sequence stands where a tensor is needed")
     case .absent: throw DiagnosticError(id: "onnx.operand", "an operand that the operator needs is left out")
@@ -40,6 +44,11 @@ extension ModelImport {
       guard sizes.count == dims.count else { return nil }
       let tensor = Tensor(sizes.map { Int64($0) }, shape: shape)
       return element == .s64 ? tensor : tensor.mapped(to: element)
+    case .fractions(let fractions):
+      let numerators = fractions.dims.compactMap(\.constantValue)
+      guard numerators.count == fractions.dims.count else { return nil }
+      let numbers = numerators.map { Double($0) / Double(fractions.denominator) }
+      return Tensor(numbers, shape: fractions.shape).mapped(to: fractions.element)
     case .narrow(let carried, _): return constant(of: carried)
     case .sequence, .absent, .poison: return nil
     }
@@ -58,6 +67,7 @@ extension ModelImport {
     case .constant(let constant):
       TensorType(constant.tensor.elementType, constant.tensor.shape.map { .constant($0) })
     case .sizes(_, let shape, let element): TensorType(element, shape.map { .constant($0) })
+    case .fractions(let fractions): TensorType(fractions.element, fractions.shape.map { .constant($0) })
     case .narrow(let carried, _): type(of: carried)
     case .sequence, .absent, .poison: nil
     }

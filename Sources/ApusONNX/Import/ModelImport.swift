@@ -309,7 +309,7 @@ final class ModelImport {
     case .sequence(let entries):
       let parts = try entries.compactMap { try structured($0) }
       return parts.count == entries.count ? .sequence(parts) : nil
-    case .value, .constant, .sizes, .narrow: return .tensor(try value(of: imported))
+    case .value, .constant, .sizes, .fractions, .narrow: return .tensor(try value(of: imported))
     }
   }
 }

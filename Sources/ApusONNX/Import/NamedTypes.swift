@@ -108,7 +108,7 @@ extension ModelImport {
     switch imported?.carried {
     case .sequence(let entries): "it is a sequence of \(entries.count)"
     case .absent: "nothing computes it"
-    case .poison, .narrow, .value, .constant, .sizes, nil: "it has not been looked at"
+    case .poison, .narrow, .value, .constant, .sizes, .fractions, nil: "it has not been looked at"
     }
   }
 }

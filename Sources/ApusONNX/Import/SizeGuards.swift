@@ -1,4 +1,4 @@
-public import ApusIR
+import ApusIR
 public import ApusSupport
 
 /// What a module takes for granted of the shapes of its inputs, because its import depended on it: a size that decides a

@@ -8,6 +8,8 @@ struct SizeMovement {
   private let element: ElementType
   /// What the numbers name; 0 names 0, with which some operators fill.
   private let named: [Dim]
+  /// What they are fractions by.
+  private let denominator: Int
   private let inputs: [Imported]
 
   /// Operators whose results are elements of their operands, by which operands these are; all where it says nil.
@@ -21,6 +23,11 @@ struct SizeMovement {
   /// nil where the operator is another one, or where one of its operands is not known well enough.
   init?(_ name: String, _ translation: NodeTranslation, _ context: ModelImport) {
     guard let moved = Self.operators[name] else { return nil }
+    let parts = translation.inputs.indices.map { index in
+      moved?.contains(index) ?? true ? context.fractions(of: translation.inputs[index]) : nil
+    }
+    let isExact = parts.allSatisfy { $0?.isExact ?? true } || parts.count { $0 != nil } == 1
+    guard let denominator = parts.compactMap({ $0?.denominator }).max(), isExact else { return nil }
     var element: ElementType?
     var named: [Dim] = [0]
     var inputs: [Imported] = []
@@ -28,7 +35,7 @@ struct SizeMovement {
       if input.isAbsent {
         inputs.append(.absent)
       } else if moved?.contains(index) ?? true {
-        guard let sizes = context.sizeTensor(of: input) else { return nil }
+        guard let sizes = try? parts[index]?.over(denominator, translation) else { return nil }
         element = element ?? sizes.element
         let first = named.count
         let names = (0..<sizes.dims.count).map { Int64(first + $0) }
@@ -47,6 +54,7 @@ struct SizeMovement {
     self.context = context
     self.element = element
     self.named = named
+    self.denominator = denominator
     self.inputs = inputs
   }
 
@@ -62,7 +70,9 @@ struct SizeMovement {
       }
       guard let names = context.constant(of: output), names.count <= SizeTensor.maximumCount else { return nil }
       let dims = (0..<names.count).map { named[names.integer(at: $0)] }
-      outputs.append(SizeTensor(dims, shape: names.shape, element).imported)
+      var moved = SizeTensor(dims, shape: names.shape, element)
+      moved.denominator = denominator
+      outputs.append(moved.imported)
     }
     return outputs
   }

@@ -11,6 +11,8 @@ struct SizeTensor {
   var dims: [Dim]
   var shape: [Int]
   var element: ElementType
+  /// What all elements are divided by; only floats are fractions.
+  var denominator = 1
 
   init(_ dims: [Dim], shape: [Int], _ element: ElementType) {
     precondition(shape.reduce(1, *) == dims.count, "\(dims.count) sizes for the shape \(shape)")
@@ -38,7 +40,7 @@ struct SizeTensor {
     self.init(dims, shape: tensor.shape, tensor.elementType)
   }
 
-  var imported: Imported { .sizes(dims, shape: shape, element) }
+  var imported: Imported { denominator == 1 ? .sizes(dims, shape: shape, element) : .fractions(self) }
 
   /// The elements repeated as operands of elementwise operators are; nil where the shapes do not go together.
   static func together(_ tensors: [SizeTensor]) -> (shape: [Int], operands: [[Dim]])? {
@@ -82,7 +84,11 @@ struct SizeTensor {
 extension Imported {
   /// Whether it is made of sizes that are not known yet.
   var hasOpenSizes: Bool {
-    if case .sizes(let dims, _, _) = self { dims.contains { $0.constantValue == nil } } else { false }
+    switch self {
+    case .sizes(let dims, _, _): dims.contains { $0.constantValue == nil }
+    case .fractions: true
+    case .value, .constant, .narrow, .sequence, .absent, .poison: false
+    }
   }
 }
 
@@ -99,6 +105,7 @@ extension ModelImport {
   func symbolic(_ rule: OperatorRule, _ translation: NodeTranslation) throws -> [Imported]? {
     guard rule.domain.isEmpty, translation.inputs.contains(where: \.hasOpenSizes) else { return nil }
     if let movement = SizeMovement(rule.name, translation, self) { return try movement.outputs(rule) }
-    return try SizeArithmetic(translation).result().map { [$0] }
+    if let result = try SizeArithmetic(translation).result() { return [result] }
+    return try FractionArithmetic(translation)?.result().map { [$0] }
   }
 }

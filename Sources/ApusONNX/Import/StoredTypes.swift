@@ -61,7 +61,7 @@ extension Imported {
     switch self {
     case .value, .constant: return .narrow(self, type)
     case .sequence(let entries): return .sequence(entries.map { $0.marked(type) })
-    case .narrow, .sizes, .absent, .poison: return self
+    case .narrow, .sizes, .fractions, .absent, .poison: return self
     }
   }
 }

@@ -145,7 +145,7 @@ extension ModelImport {
         guard size <= Double(limit) || trial.emitter.type(of: value).dims.contains(where: { $0.constantValue == nil }) else { return nil }
         results.append(value)
       case .constant, .sizes, .absent: break
-      case .sequence, .narrow, .poison: return nil
+      case .sequence, .fractions, .narrow, .poison: return nil
       }
     }
     var computed: [Tensor] = []
@@ -160,7 +160,7 @@ extension ModelImport {
       case .value: folded.append(rest.popFirst().map { .constant($0).marked(output.narrowType) } ?? .poison)
       // One of its own: what stands for it in the function of the trial means nothing outside.
       case .constant(let constant): folded.append(.constant(constant.tensor).marked(output.narrowType))
-      case .sizes, .sequence, .narrow, .absent, .poison: folded.append(output)
+      case .sizes, .fractions, .sequence, .narrow, .absent, .poison: folded.append(output)
       }
     }
     return folded
