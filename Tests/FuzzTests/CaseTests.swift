@@ -44,7 +44,7 @@ import Testing
       .void(1, reason: "limit.steps"), .kept(9, text), .statistics(statistics), .finished, .reduced(4, failure, ops: 1, text),
     ]
     for report in reports { #expect(WorkerReport(line: report.line) == report) }
-    let requests: [WorkerRequest] = [.run(3..<9), .adopt(text), .reduce(number: 2, failure, text)]
+    let requests: [WorkerRequest] = [.run(3..<9), .adopt(text), .judge(text), .reduce(number: 2, failure, text)]
     for request in requests { #expect(WorkerRequest(line: request.line) == request) }
     for line in ["", "start", "start\tx", "failed\t1\t2\tnone\t\t", "statistics\t1\t1\t\t99999999\t", "what"] {
       #expect(WorkerReport(line: line) == nil)
@@ -74,14 +74,20 @@ import Testing
   @Test func aWorkerJudges() throws {
     var said: [WorkerReport] = []
     var requests = [WorkerRequest.run(0..<3).line, "nonsense\n", WorkerRequest.run(20..<21).line]
-    var worker = Worker(settings, source: DrawnCases(settings), reduce: { _, _ in nil }) {
-      if let report = WorkerReport(line: $0) { said.append(report) }
-    }
+    var worker = Worker(
+      settings, source: DrawnCases(settings), now: { .zero },
+      write: { if let report = WorkerReport(line: $0) { said.append(report) } })
     worker.serve { requests.isEmpty ? nil : requests.removeFirst() }
-    let starts = said.compactMap { if case .start(let number) = $0 { number } else { nil } }
+    let starts = said.compactMap { report -> Int? in
+      guard case .start(let number) = report else { return nil }
+      return number
+    }
     #expect(starts == [0, 1, 2, 20] && said.first == .ready && said.last == .finished)
     #expect(said.count { if case .drawn = $0 { true } else { false } } == 4)
-    let pairs = said.flatMap { if case .statistics(let statistics) = $0 { statistics.pairs } else { [] } }
+    let pairs = said.flatMap { report -> [Int] in
+      guard case .statistics(let statistics) = report else { return [] }
+      return statistics.pairs
+    }
     #expect(pairs.count > 5 && Set(pairs).count == pairs.count)
   }
 }

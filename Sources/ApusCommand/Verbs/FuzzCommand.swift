@@ -79,8 +79,8 @@ struct FuzzCommand: ParsableCommand {
     let surroundings = CampaignSurroundings(
       now: { ContinuousClock.now - start }, timeOfDay: { Date.now.formatted(.iso8601) },
       isCancelled: { Interruption.isWanted }, progress: { line.show(CampaignText.progress($0, settings)) })
-    let worker = WorkerCommand(Self.executable, ["fuzz-worker"] + self.cases.arguments(seed: cases.seed))
-    let campaign = try Campaign(settings, worker: worker, log: try log.map { try CampaignLog(path: $0) }, surroundings)
+    let campaign = try Campaign(
+      settings, worker: self.cases.worker(seed: cases.seed), log: try log.map { try CampaignLog(path: $0) }, surroundings)
     defer { line.clear() }
     let report = try campaign.run()
     line.clear()
@@ -91,8 +91,6 @@ struct FuzzCommand: ParsableCommand {
     }
     if !report.findings.isEmpty { throw CommandFailure(status: .failed) }
   }
-
-  private static var executable: String { Bundle.main.executablePath ?? CommandLine.arguments[0] }
 }
 
 /// What judges cases for `apus fuzz`, in a process of its own.
@@ -104,10 +102,13 @@ struct FuzzWorkerCommand: ParsableCommand {
   func run() throws {
     WorkerSignals.install()
     let settings = try cases.settings
-    var worker = Worker(settings, source: DrawnCases(settings), reduce: { _, _ in nil }) { line in
-      // Nobody listens any more.
-      if FileWriting.write(Array(line.utf8), to: STDOUT_FILENO) != nil { _exit(1) }
-    }
+    let start = ContinuousClock.now
+    var worker = Worker(
+      settings, source: DrawnCases(settings), isolated: cases.worker(seed: settings.seed), now: { ContinuousClock.now - start },
+      write: { line in
+        // Nobody listens any more.
+        if FileWriting.write(Array(line.utf8), to: STDOUT_FILENO) != nil { _exit(1) }
+      })
     worker.serve { readLine() }
   }
 }
@@ -152,11 +153,11 @@ struct CaseOptions: ParsableArguments {
     }
   }
 
-  /// The same settings for another process.
-  func arguments(seed: UInt64) -> [String] {
-    var words = ["--seed", "\(seed)", "--ops", "\(ops)"]
+  /// A worker with the same settings.
+  func worker(seed: UInt64) -> WorkerCommand {
+    var words = ["fuzz-worker", "--seed", "\(seed)", "--ops", "\(ops)"]
     if let passes { words += ["--passes", passes] }
     if let oracles { words += ["--oracles", oracles] }
-    return words
+    return WorkerCommand(Bundle.main.executablePath ?? CommandLine.arguments[0], words)
   }
 }

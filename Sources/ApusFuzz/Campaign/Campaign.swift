@@ -206,7 +206,7 @@ extension Campaign {
     case .new, .smaller:
       try settings.failures.write(known, settings.cases)
       // A smaller case than reducing has left is reduced as well.
-      if known.failure.isReducible, !reductions.contains(known.key) { reductions.insert(known.key, at: 0) }
+      if known.text != nil, !reductions.contains(known.key) { reductions.insert(known.key, at: 0) }
       writeFailure(known, news == .new ? "new" : "smaller")
     case .known: writeFailure(known, "known")
     }
@@ -246,7 +246,7 @@ extension Campaign {
     var event = event(.failure)
     event.failure = CampaignEvent.Failed(
       key: finding.key, oracle: finding.failure.oracle.rawValue, pass: finding.failure.pass,
-      detail: String(finding.failure.detail.prefix(2000)), number: finding.number, ops: finding.ops, count: finding.count,
+      detail: String(finding.failure.detail.prefix(news == "known" ? 200 : 2000)), number: finding.number, ops: finding.ops, count: finding.count,
       news: news, folder: settings.failures.folder(finding.key))
     log.write(event)
   }
@@ -257,9 +257,4 @@ extension Campaign {
     event.statistics = CampaignEvent.Statistics(report)
     log.write(event)
   }
-}
-
-extension Failure {
-  /// Whether a worker can make the case smaller: not where judging it again would end that, too.
-  fileprivate var isReducible: Bool { oracle != .crash && oracle != .hang }
 }

@@ -67,9 +67,9 @@ struct CrewMember {
     return text
   }
 
-  /// About as many ops as the case has.
+  /// About as many ops as the case has that compute something.
   var drawnOps: Int {
-    drawnCase.map { $0.text.split(separator: "\n").count { $0.hasPrefix("  ") } } ?? 0
+    drawnCase.map { $0.text.split(separator: "\n").count { $0.hasPrefix("  ") && !$0.contains("= constant ") } - 1 } ?? 0
   }
 
   /// Whether it takes longer than it may.

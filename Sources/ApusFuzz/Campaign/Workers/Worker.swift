@@ -3,28 +3,29 @@ import ApusSupport
 
 /// The inner side of a process that judges cases for a campaign: it reads requests, and says what it does and finds.
 public struct Worker<Source: CaseSource> {
-  /// Makes a failing case smaller. Nil where it cannot.
-  public typealias Reduction = (FuzzCase, Failure) -> (FuzzCase, Failure)?
-
   /// Cases between two reports of what was drawn.
   private static var reportInterval: Int { 8 }
 
   private let settings: CaseSettings
   private var source: Source
   private let judge: Judge
-  private let reduce: Reduction
+  private let reduction: FailureReduction
   private let write: (String) -> Void
   private var reporting = DrawReporting()
 
-  /// - Parameter write: takes whole lines, which must leave the process at once: what comes after may end it.
+  /// - Parameters:
+  ///   - isolated: starts a worker with the same settings, for cases that end the process that judges them; without it, such
+  ///     cases are not made smaller.
+  ///   - now: the time since some fixed moment.
+  ///   - write: takes whole lines, which must leave the process at once: what comes after may end it.
   public init(
-    _ settings: CaseSettings, source: Source, judge: Judge = Judge(), reduce: @escaping Reduction,
-    write: @escaping (String) -> Void
+    _ settings: CaseSettings, source: Source, judge: Judge = Judge(), isolated: WorkerCommand? = nil,
+    now: @escaping () -> Duration, write: @escaping (String) -> Void
   ) {
     self.settings = settings
     self.source = source
     self.judge = judge
-    self.reduce = reduce
+    reduction = FailureReduction(settings: settings, judge: judge, isolated: isolated, now: now)
     self.write = write
   }
 
@@ -65,7 +66,7 @@ public struct Worker<Source: CaseSource> {
     judge.oracles = settings.oracles(of: number)
     do {
       guard let failure = try judge.judge(fuzzCase) else { return true }
-      say(.failed(number, failure, ops: fuzzCase.module.opCount))
+      say(.failed(number, failure, ops: fuzzCase.module.computingOpCount))
     } catch {
       say(.void(number, reason: Self.reason(error)))
     }
@@ -73,8 +74,9 @@ public struct Worker<Source: CaseSource> {
   }
 
   private func reduce(_ number: Int, _ failure: Failure, _ text: CaseText) {
-    guard let fuzzCase = try? text.fuzzCase(), let (smaller, found) = reduce(fuzzCase, failure) else { return }
-    say(.reduced(number, found, ops: smaller.module.opCount, CaseText(smaller)))
+    guard let fuzzCase = try? text.fuzzCase(), let smaller = reduction.reduce(fuzzCase, failure) else { return }
+    let ops = smaller.fuzzCase.module.computingOpCount
+    say(.reduced(number, smaller.failure, ops: ops, CaseText(smaller.fuzzCase)))
   }
 
   private mutating func report() { say(.statistics(reporting.news(source.drawn, reached: source.reached))) }
@@ -85,9 +87,4 @@ public struct Worker<Source: CaseSource> {
     guard let first = (error as? DiagnosticError)?.diagnostics.first else { return "\(error)" }
     return first.id
   }
-}
-
-extension Module {
-  /// The ops of all functions, those in regions included.
-  var opCount: Int { functions.reduce(0) { $0 + $1.allOps().count } }
 }
