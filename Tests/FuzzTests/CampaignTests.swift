@@ -79,10 +79,22 @@ import Testing
   }
 
   @Test func aHangCostsItsCase() throws {
-    // A script waits for what it started before it dies.
     let report = try campaign(worker("[ $n = 4 ] && sleep 100"), Scratch(), timeout: .milliseconds(400))
     #expect(report.findings.list.map(\.failure.oracle) == [.hang] && report.findings.list.first?.number == 4)
-    #expect(report.cases == 10 && report.lostWorkers == 1)
+    // It was tried twice.
+    #expect(report.cases == 10 && report.lostWorkers == 2)
+  }
+
+  @Test func aMachineThatWasBusyIsNoBug() throws {
+    let scratch = try Scratch()
+    let body = "[ $n = 4 ] && mkdir '\(scratch.path)/tried' 2>/dev/null && sleep 100"
+    let report = try campaign(worker(body), scratch, timeout: .milliseconds(400))
+    #expect(report.findings.isEmpty && report.cases == 10 && report.lostWorkers == 1)
+  }
+
+  @Test func aWorkerThatIsKilledIsNoBug() throws {
+    let report = try campaign(worker("[ $n = 4 ] && kill -KILL $$"), Scratch())
+    #expect(report.findings.isEmpty && report.cases == 10 && report.void == ["worker.killed": 1])
   }
 
   @Test func workersThatNeverWorkEndTheCampaign() throws {

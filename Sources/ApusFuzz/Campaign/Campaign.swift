@@ -20,6 +20,8 @@ public final class Campaign {
   private let firstCase: Int
   /// Whether the time is over: only what was found is still made smaller.
   private var isOver = false
+  /// Cases that have once taken longer than they may: a machine that was busy or asleep is no bug.
+  private var slow: Set<Int> = []
   /// Workers that ended before their first case, one after the other.
   private var stillborn = 0
 
@@ -159,13 +161,17 @@ extension Campaign {
   private func replace(_ index: Int, _ now: Duration) throws(DiagnosticError) {
     let member = crew[index]
     if case .run(let range)? = member.job {
-      if let number = member.current {
-        report.lostWorkers += 1
+      let number = member.current ?? range.lowerBound
+      let isOnceMore = member.current == nil || member.askedToEnd != nil && slow.insert(number).inserted
+      queue.giveBack((isOnceMore ? number : number + 1)..<range.upperBound)
+      if member.current != nil { report.lostWorkers += 1 }
+      if !isOnceMore {
         countCase()
-        try record(Finding(member.loss, number: number, ops: member.drawnOps, text: member.drawnCase))
-        queue.giveBack(number + 1..<range.upperBound)
-      } else {
-        queue.giveBack(range)
+        if member.isKilledFromOutside {
+          report.void["worker.killed", default: 0] += 1
+        } else {
+          try record(Finding(member.loss, number: number, ops: member.drawnOps, text: member.drawnCase))
+        }
       }
     }
     if member.current == nil, member.job == nil || !member.isReady {

@@ -83,6 +83,9 @@ struct CrewMember {
 
   func hasTaken(longerThan duration: Duration, _ now: Duration) -> Bool { now - since > duration }
 
+  /// Whether somebody else has ended it, as the system does where memory runs short.
+  var isKilledFromOutside: Bool { process.ending == .signal(SIGKILL) && askedToEnd == nil }
+
   /// What it means that the process has ended.
   var loss: Failure {
     let place = stage.flatMap { $0.pass ?? $0.oracle?.rawValue } ?? (drawn == nil ? "draw" : nil)
