@@ -209,7 +209,8 @@ extension Executable {
     if cancellation?.isCancelled == true { throw CancellationError() }
 
     // The tensors' memory stays in place while they are held: nobody else can write what two refer to.
-    let held = try tensors.map { try $0.alignedToElements() }
+    // Code may assume the alignment of one element.
+    let held = try tensors.map { try $0.aligned(to: $0.elementType.byteCount) }
     for (index, tensor) in held.enumerated() { call.setInput(index, tensor) }
     for index in results.indices { call.setOutput(index, &results[index], plan.outputShapes[index]) }
     _ = withExtendedLifetime((held, owner)) { apus_invoke(entry, call.pointer, call.inputs, call.outputs) }
@@ -219,16 +220,5 @@ extension Executable {
     for index in results.indices where results[index] == nil {
       results[index] = try call.takeOutput(index, outputs[index])
     }
-  }
-}
-
-extension Tensor {
-  /// The tensor, or a copy where its elements lie at odd addresses, as in some mapped files: generated code may
-  /// assume the alignment of one element.
-  fileprivate func alignedToElements() throws(DiagnosticError) -> Tensor {
-    guard !storage.isAligned(to: elementType.byteCount) else { return self }
-    var copy = try Tensor.uninitialized(elementType, shape: shape)
-    copy.withUnsafeMutableBytes { target in withUnsafeBytes { target.copyMemory(from: $0) } }
-    return copy
   }
 }

@@ -4,6 +4,9 @@ import ApusSupport
 ///
 /// A value type; copies share their bytes until one of them is written. Equality and hashing compare type,
 /// shape and *bytes*: −0 differs from 0, and a NaN equals a NaN of the same bits. Bytes of `bool` are 0 or 1.
+///
+/// The bytes may start at any address: weights stay where a mapped file has them. Whoever reads elements through a typed
+/// pointer asks for ``aligned(to:)`` first; all else reads them wherever they lie.
 public struct Tensor: Sendable {
   public let elementType: ElementType
   /// Extents from outermost to innermost, none negative; empty for a scalar.
@@ -74,7 +77,7 @@ public struct Tensor: Sendable {
     return isEmpty ? 0 : bytes
   }
 
-  /// The bytes; valid while the call lasts.
+  /// The bytes, which need not be aligned for the element type; valid while the call lasts.
   @inlinable public func withUnsafeBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -98,6 +101,14 @@ public struct Tensor: Sendable {
   /// Throws `tensor.size` when the number of elements differs.
   public func reshaped(_ shape: [Int]) throws(DiagnosticError) -> Tensor {
     try Tensor(elementType, shape: shape, storage: storage)
+  }
+
+  /// The tensor itself where its bytes start at a multiple of `alignment`, at most that of owned storage; else a copy that does.
+  ///
+  /// Throws `tensor.no-memory`.
+  public func aligned(to alignment: Int) throws(DiagnosticError) -> Tensor {
+    precondition(TensorStorage.alignment % alignment == 0, "owned storage is not aligned to \(alignment) bytes")
+    return storage.isAligned(to: alignment) ? self : Tensor(elementType, shape, try storage.copied())
   }
 
   private static func describe(_ elementType: ElementType, _ shape: [Int]) -> String {

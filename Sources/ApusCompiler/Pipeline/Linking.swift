@@ -96,14 +96,3 @@ extension CompiledModule.Site {
     }
   }
 }
-
-extension Tensor {
-  /// The tensor itself where its bytes start at such a multiple, else a copy that does.
-  func aligned(to alignment: Int) throws(DiagnosticError) -> Tensor {
-    let isAligned = withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % UInt(alignment) == 0 }
-    if isAligned { return self }
-    var copy = try Tensor.uninitialized(elementType, shape: shape)
-    withUnsafeBytes { source in copy.withUnsafeMutableBytes { $0.copyMemory(from: source) } }
-    return copy
-  }
-}

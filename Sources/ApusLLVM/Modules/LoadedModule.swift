@@ -17,7 +17,7 @@ public final class LoadedModule: Sendable {
     self.jit = jit
     var constants: [Tensor] = []
     for constant in module.constants {
-      let tensor = try constant.value.tensor.alignedToCacheLines()
+      let tensor = try constant.value.tensor.aligned(to: 64)
       guard let address = tensor.withUnsafeBytes({ $0.baseAddress }) else { continue }
       try jit.define(constant.symbol, at: address)
       constants.append(tensor)
@@ -40,15 +40,5 @@ public final class LoadedModule: Sendable {
       throw DiagnosticError(id: "llvm.jit.lookup", "the module has no function @\(name)")
     }
     return try jit.lookup(symbol)
-  }
-}
-
-extension Tensor {
-  /// The tensor itself, or a copy where its bytes do not start at a multiple of 64.
-  fileprivate func alignedToCacheLines() throws(DiagnosticError) -> Tensor {
-    guard !storage.isAligned(to: 64) else { return self }
-    var copy = try Tensor.uninitialized(elementType, shape: shape)
-    copy.withUnsafeMutableBytes { target in withUnsafeBytes { target.copyMemory(from: $0) } }
-    return copy
   }
 }

@@ -20,7 +20,9 @@ extension ONNXFile.Kind {
           id: "onnx.value", "the tensor is of type \(ElementType.onnxName(proto.dataType)), and the model declares \(name)",
           at: proto.place)
       }
-      return (proto.name, .tensor(try proto.tensor()))
+      // A value is run on, perhaps often, and code takes elements that are aligned.
+      let tensor = try proto.tensor()
+      return (proto.name, .tensor(try tensor.aligned(to: tensor.elementType.byteCount)))
     case .sequence(let element):
       var (name, entries): (String, [ONNXValue]) = ("", [])
       var reader = message

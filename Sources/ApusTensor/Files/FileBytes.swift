@@ -148,6 +148,8 @@ extension FileBytes {
 
 /// A name out of a file, in quotes, cut and without control characters: it may be hostile.
 package func quoted(_ name: String) -> String {
+  // Nearly all names are: asking for the category of each character takes longer than importing a node.
+  if name.utf8.count <= 100, name.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return "'\(name)'" }
   var shown = String.UnicodeScalarView()
   for scalar in name.unicodeScalars.prefix(100) {
     let isShown = scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format

@@ -64,8 +64,7 @@ extension FileBytes {
 
   /// All these bytes as a tensor, shared when they are aligned for the element type, else copied.
   func tensor(_ type: ElementType, shape: [Int]) throws(DiagnosticError) -> Tensor {
-    let aligned = storage.isAligned(to: type.byteCount)
-    return try Tensor(type, shape: shape, storage: aligned ? storage : storage.copied())
+    try Tensor(type, shape: shape, storage: storage).aligned(to: type.byteCount)
   }
 
   /// Generated code relies on every bool being 0 or 1.

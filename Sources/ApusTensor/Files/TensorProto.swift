@@ -11,7 +11,8 @@ package struct TensorProto: Sendable {
   package var isExternal = false
   /// The place of `raw_data`, and of the typed fields, each with its number and form.
   private(set) var raw: Range<Int>?
-  private(set) var typed: [(field: Int, type: WireReader.WireType, range: Range<Int>)] = []
+  private(set) var typed: [Field] = []
+  typealias Field = (field: Int, type: WireReader.WireType, range: Range<Int>)
   package let file: FileBytes
 
   /// Throws `onnx.wire`.
@@ -59,7 +60,8 @@ package struct TensorProto: Sendable {
   /// The narrow type that the elements are of, which a carrier holds once they are read.
   package var narrowType: NarrowType? { NarrowType(rawValue: dataType) }
 
-  /// The tensor. Raw data of the right alignment is shared, not copied; elements of a narrow type become their carrier's.
+  /// The tensor. Raw data is shared, not copied, wherever it lies: its elements need not be aligned. Those of a narrow type
+  /// become their carrier's.
   ///
   /// - Parameter external: the bytes of data that lies in another file.
   /// Throws `onnx.type` (unsupported), `onnx.dims`, and `onnx.data` where the data does not have the tensor's size.
@@ -103,11 +105,6 @@ package struct TensorProto: Sendable {
       }
       return tensor
     }
-    guard bytes.storage.isAligned(to: element.byteCount) else {
-      var tensor = try Tensor.uninitialized(element, shape: shape)
-      tensor.withUnsafeMutableBytes { $0.copyMemory(from: bytes.storage.bytes) }
-      return tensor
-    }
     return try Tensor(element, shape: shape, storage: bytes.storage)
   }
 
@@ -115,7 +112,7 @@ package struct TensorProto: Sendable {
     DiagnosticError(id: "onnx.data", "it has \(found) bytes of data, and its sizes ask for \(needed)", at: place)
   }
 
-  /// Reads the typed field that belongs to the element type, entry by entry.
+  /// Reads the typed field that belongs to the element type. Floats in one packed field lie as in raw data, and are shared.
   private func decode(_ element: ElementType, _ shape: [Int], _ byteCount: Int) throws(DiagnosticError) -> Tensor {
     let field = element.onnxField
     let fields = typed.filter { $0.field == field }
@@ -125,34 +122,48 @@ package struct TensorProto: Sendable {
     guard available >= count else {
       throw DiagnosticError(id: "onnx.data", "it has data for at most \(available) of its \(count) elements", at: place)
     }
+    if field == 4 || field == 10, fields.count == 1, fields[0].type == .bytes, fields[0].range.count == byteCount,
+      let bytes = file.slice(fields[0].range)
+    {
+      return try share(bytes, element, shape, byteCount)
+    }
     var tensor = try Tensor.uninitialized(element, shape: shape)
+    let decoded = try tensor.withUnsafeMutableBytes { (bytes) throws(DiagnosticError) in
+      try decode(fields, element, into: bytes, count)
+    }
+    guard decoded == count else {
+      throw DiagnosticError(id: "onnx.data", "it has data for \(decoded) of its \(count) elements", at: place)
+    }
+    return tensor
+  }
+
+  /// Entry by entry; gives their number.
+  private func decode(
+    _ fields: [Field], _ element: ElementType, into bytes: UnsafeMutableRawBufferPointer, _ count: Int
+  ) throws(DiagnosticError) -> Int {
     var index = 0
-    func append(_ bits: UInt64) throws(DiagnosticError) {
-      guard index < count else { throw DiagnosticError(id: "onnx.data", "it has data for more than its \(count) elements", at: place) }
-      tensor.withUnsafeMutableBytes { bytes in
+    for part in fields {
+      var reader = WireReader(file, part.range)
+      while !reader.isAtEnd {
+        let bits =
+          switch part.field {
+          case 4: UInt64(try reader.fixed32())
+          case 10: try reader.fixed64()
+          default: try reader.varint()
+          }
+        guard index < count else {
+          throw DiagnosticError(id: "onnx.data", "it has data for more than its \(count) elements", at: place)
+        }
         switch element.byteCount {
         case 1: bytes[index] = element == .bool ? (bits == 0 ? 0 : 1) : UInt8(truncatingIfNeeded: bits)
         case 2: bytes.storeBytes(of: UInt16(truncatingIfNeeded: bits), toByteOffset: 2 * index, as: UInt16.self)
         case 4: bytes.storeBytes(of: UInt32(truncatingIfNeeded: bits), toByteOffset: 4 * index, as: UInt32.self)
         default: bytes.storeBytes(of: bits, toByteOffset: 8 * index, as: UInt64.self)
         }
-      }
-      index += 1
-    }
-    for part in fields {
-      var reader = WireReader(file, part.range)
-      while !reader.isAtEnd {
-        switch field {
-        case 4: try append(UInt64(try reader.fixed32()))
-        case 10: try append(try reader.fixed64())
-        default: try append(try reader.varint())
-        }
+        index += 1
       }
     }
-    guard index == count else {
-      throw DiagnosticError(id: "onnx.data", "it has data for \(index) of its \(count) elements", at: place)
-    }
-    return tensor
+    return index
   }
 }
 
