@@ -99,7 +99,7 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusRuntime", "ApusTarget", "ApusTensor",
+        "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusONNX", "ApusRuntime", "ApusTarget", "ApusTensor",
         "ApusSupport",
       ],
       path: "Tests/Benchmarks"),

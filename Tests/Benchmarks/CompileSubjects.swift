@@ -15,7 +15,7 @@ extension SubjectGroup {
     let path = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../../Examples/digits/digits.apus").standardizedFileURL.path(percentEncoded: false)
     func subject(_ phase: String, threads: [Int], _ prepare: @escaping (Module, Int) throws -> () throws -> Void) -> Subject {
-      Subject("digits-\(phase)", .items(1, "compilations"), threads: threads) { threads in
+      Subject("digits-\(phase)", .items(1, "compilation"), threads: threads) { threads in
         try prepare(try ModelFile.load(path: path), threads)
       }
     }
@@ -51,7 +51,7 @@ extension SubjectGroup {
     [false, true].flatMap { varied in
       [1, 2, 4, 8, 16].map { layers in
         Subject(
-          "transformer-\(layers)\(varied ? "-varied" : "")", .items(Double(layers), "layers"), threads: [1, 2]
+          "transformer-\(layers)\(varied ? "-varied" : "")", .items(Double(layers), "layer"), threads: [1, 2]
         ) { threads in
           let text = GeneratedText.transformer(layers: layers, varied: varied)
           let module = try GraphFile.parse(SourceText(name: "transformer.apus", text: text))

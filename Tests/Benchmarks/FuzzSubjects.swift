@@ -5,7 +5,7 @@ extension SubjectGroup {
   static func fuzzing() -> SubjectGroup {
     let count = 50
     func subject(_ name: String, _ oracles: Set<Oracle>?) -> Subject {
-      Subject("fuzz-\(name)", .items(Double(count), "tests"), threads: [1]) { _ in
+      Subject("fuzz-\(name)", .items(Double(count), "test"), threads: [1]) { _ in
         let judge = Judge(oracles: oracles ?? [])
         return {
           var generator = GraphGenerator()

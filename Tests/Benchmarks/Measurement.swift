@@ -62,6 +62,8 @@ struct Measurement {
 extension Measurement {
   /// Seconds that one round of one subject lasts at least: long against the clock and against starting the threads.
   static let roundSeconds = 0.004
+  /// After so many seconds a subject gets no further round: what compiles a hundred thousand nodes is not noisy.
+  static let mostSeconds = 10.0
 
   /// Measures a subject with each of its counts of threads. The rounds of all of them and of their yardsticks take turns,
   /// so that what the machine does meanwhile falls on all alike.
@@ -75,7 +77,8 @@ extension Measurement {
       measurement.yardstickWork = yardstick?.work ?? 0
       entries.append((measurement, run, try yardstick.map { try Batch(clock, $0.run) }))
     }
-    for _ in 0..<rounds {
+    let start = Clock.wall.now()
+    for round in 0..<rounds where round == 0 || Clock.wall.now() - start < mostSeconds {
       for index in entries.indices {
         if let yardstick = entries[index].yardstick { entries[index].measurement.yardstick.add(try yardstick.seconds()) }
         entries[index].measurement.samples.add(try entries[index].run.seconds())
@@ -89,20 +92,25 @@ extension Measurement {
     private let body: () throws -> Void
     private let count: Int
     private let clock: Clock
+    /// Too long for the caches to matter.
+    private let isLong: Bool
 
     /// Runs it a few times to find out.
     init(_ clock: Clock, _ body: @escaping () throws -> Void) throws {
       self.clock = clock
       self.body = body
-      try body()
-      var fastest = Double.infinity
-      for _ in 0..<3 { fastest = min(fastest, try Self.time(clock, body, 1)) }
+      var fastest = try Self.time(clock, body, 1)
+      isLong = fastest > 0.5
+      if !isLong {
+        fastest = .infinity
+        for _ in 0..<3 { fastest = min(fastest, try Self.time(clock, body, 1)) }
+      }
       count = max(1, Int(roundSeconds / max(fastest, 1e-7)))
     }
 
     /// Seconds of one run in this round, after one that is not counted: what the others left in the caches is no part of it.
     func seconds() throws -> Double {
-      try body()
+      if !isLong { try body() }
       return try Self.time(clock, body, count) / Double(count)
     }
 

@@ -7,7 +7,7 @@ enum Work: Sendable {
   case flops(Double)
   /// Bytes read and written, each once. Held against a copy of as many bytes.
   case bytes(Double)
-  /// Anything else, counted and named: `(100_000, "ops")`. Held against nothing.
+  /// Anything else, counted and named: `(100_000, "op")`. Held against nothing; of several, the time of one is shown.
   case items(Double, String)
 }
 
@@ -22,6 +22,9 @@ struct Subject {
   var prepare: (_ threads: Int) throws -> () throws -> Void
   /// The same for onnxruntime, if there is such a thing.
   var peer: Peer?
+  /// What is timed, and what it makes.
+  private var make: ((_ threads: Int) throws -> () throws -> Any)?
+  private(set) var measuresMemory = false
 
   init(
     _ name: String, _ work: Work, threads: [Int] = [1, 2], prepare: @escaping (_ threads: Int) throws -> () throws -> Void
@@ -30,6 +33,30 @@ struct Subject {
     self.work = work
     self.threads = threads
     self.prepare = prepare
+  }
+
+  /// What is timed makes something, which takes memory.
+  init(
+    _ name: String, _ work: Work, threads: [Int], making make: @escaping (_ threads: Int) throws -> () throws -> Any
+  ) {
+    self.init(name, work, threads: threads) { threads in
+      let body = try make(threads)
+      return { _ = try body() }
+    }
+    self.make = make
+  }
+
+  /// With the anonymous memory that is taken by what it makes.
+  func measuringMemory() -> Subject {
+    var copy = self
+    copy.measuresMemory = true
+    return copy
+  }
+
+  /// Bytes of anonymous memory that this process takes while it makes one.
+  func anonymousBytes() throws -> Int? {
+    guard let make, let threads = threads.first else { return nil }
+    return try AnonymousMemory.growth(make(threads))
   }
 
   /// With the same graph for onnxruntime.
@@ -53,8 +80,8 @@ struct SubjectGroup {
   /// All of them, in the order in which they are shown.
   static func all() -> [SubjectGroup] {
     [
-      .matmul(), .convolution(), .elementwise(), .normalization(), .folding(), .movement(), .ordering(), .text(), .compile(),
-      .fuzzing(),
+      .matmul(), .convolution(), .elementwise(), .normalization(), .folding(), .movement(), .ordering(), .text(), .imports(),
+      .compile(), .fuzzing(),
     ]
   }
 }

@@ -9,7 +9,7 @@ extension SubjectGroup {
     for distinct in [false, true] {
       for count in [10_000, 100_000, 200_000] {
         func subject(_ verb: String, _ prepare: @escaping (SourceText) throws -> () throws -> Void) -> Subject {
-          Subject("\(verb)-\(count)\(distinct ? "-distinct-types" : "")", .items(Double(count), "ops"), threads: [1]) { _ in
+          Subject("\(verb)-\(count)\(distinct ? "-distinct-types" : "")", .items(Double(count), "op"), threads: [1]) { _ in
             let text = GeneratedText.ir(ops: count, distinctTypes: distinct)
             return try prepare(SourceText(name: "generated.ir", text: text))
           }

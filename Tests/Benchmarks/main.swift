@@ -9,6 +9,10 @@
 import ApusTarget
 import Foundation
 
+/// Shows a line at once, also in a file.
+func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+let machine = Machine.host()
 var filters: [String] = []
 var isJSON = false
 var rounds = 25
@@ -26,6 +30,13 @@ while let argument = arguments.popFirst() {
       exit(3)
     }
     rounds = count
+  case "--memory-of":
+    // What `AnonymousMemory` runs in a process of its own.
+    let name = arguments.popFirst()
+    let subject = SubjectGroup.all().flatMap(\.subjects).first { $0.name == name }
+    guard let bytes = try subject?.anonymousBytes() else { exit(1) }
+    show("\(bytes)")
+    exit(0)
   case _ where argument.hasPrefix("-"):
     FileHandle.standardError.write(Data("there is no option \(argument)\n".utf8))
     exit(3)
@@ -33,14 +44,10 @@ while let argument = arguments.popFirst() {
   }
 }
 
-/// Shows a line at once, also in a file.
-func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
-
 if comparesPeer, let reason = Peer.whatIsMissing() {
   FileHandle.standardError.write(Data("onnxruntime is left out: \(reason)\n".utf8))
   comparesPeer = false
 }
-let machine = Machine.host()
 var report = Report()
 if !isJSON { show(Report.header) }
 let groups = SubjectGroup.all()
@@ -55,8 +62,9 @@ for group in groups {
   for subject in group.subjects where isWanted(subject, group) {
     var row: Report.Row
     do {
+      let anonymousBytes = subject.measuresMemory ? AnonymousMemory.growth(of: subject.name) : nil
       let measurements = try Measurement.all(of: subject, machine: machine, rounds: rounds, clock: clock)
-      row = Report.Row(group: group.name, name: subject.name, measurements: measurements)
+      row = Report.Row(group: group.name, name: subject.name, measurements: measurements, anonymousBytes: anonymousBytes)
     } catch {
       FileHandle.standardError.write(Data("\(subject.name): \(error)\n".utf8))
       exit(1)
