@@ -35,6 +35,8 @@ final class ModelImport {
   var guards = SizeGuards()
   /// Sizes that are 1 where a comparison holds and 0 elsewhere.
   var conditions: [Dim: SizeCondition] = [:]
+  /// The schemas of the operators that were met; nil for one that the opset has not.
+  var schemas: [SchemaKey: OperatorSchema?] = [:]
   /// What the model's graph says of its values.
   private(set) var stated: [String: TypeProto] = [:]
   /// Why names of the model's graph are poisoned.

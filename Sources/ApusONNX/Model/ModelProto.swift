@@ -78,8 +78,12 @@ struct AttributeProto: Sendable {
     guard let kind else { return reference.isEmpty ? "has neither a kind nor a value" : nil }
     guard written & ~(1 << UInt32(kind.rawValue)) == 0 else { return "has a value of another kind than it states" }
     guard reference.isEmpty || written == 0 else { return "has a value and refers to another" }
-    let needsMessage: Set<Kind> = [.tensor, .graph, .sparseTensor, .type]
-    return needsMessage.contains(kind) && reference.isEmpty && written == 0 ? "has no value" : nil
+    let needsMessage =
+      switch kind {
+      case .tensor, .graph, .sparseTensor, .type: true
+      case .float, .int, .string, .floats, .ints, .strings, .tensors, .graphs, .sparseTensors, .types: false
+      }
+    return needsMessage && reference.isEmpty && written == 0 ? "has no value" : nil
   }
 }
 

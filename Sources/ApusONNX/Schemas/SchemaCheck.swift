@@ -10,7 +10,7 @@ extension ModelImport {
   func check(_ node: NodeProto, version: Int, _ inputs: [Imported]) throws(DiagnosticError) {
     try checkAttributes(node)
     guard node.domain.isEmpty else { return try checkNarrow(node, inputs) }
-    guard let schema = Schemas.schema(node.op, opset: version) else {
+    guard let schema = schema(of: node.op, version) else {
       // What is older than the text of the schemas is not known well enough to refuse it.
       guard let first = Schemas.firstOpset(of: node.op) else {
         // Some that are not ONNX's stand in its domain all the same.
@@ -47,8 +47,13 @@ extension ModelImport {
 
   /// What holds for the attributes of all operators.
   private func checkAttributes(_ node: NodeProto) throws(DiagnosticError) {
+    var seen: Set<String> = []
     for (index, attribute) in node.attributes.enumerated() {
-      guard !node.attributes[..<index].contains(where: { $0.name == attribute.name }) else {
+      // A list that no operator has is not compared with itself.
+      let isNew =
+        node.attributes.count > 16
+        ? seen.insert(attribute.name).inserted : !node.attributes[..<index].contains { $0.name == attribute.name }
+      guard isNew else {
         throw refusal("onnx.attribute", "the attribute \(quoted(attribute.name)) is given twice")
       }
       if let problem = attribute.contradiction {
@@ -71,13 +76,13 @@ extension ModelImport {
   private func checkTypes(
     _ inputs: [Imported], _ schema: OperatorSchema, _ name: String, _ version: Int
   ) throws(DiagnosticError) {
-    var found: [Int: StoredType] = [:]
+    var found = [StoredType?](repeating: nil, count: schema.types.count)
     for (index, input) in inputs.enumerated() {
       guard let operand = schema.operand(index) else { continue }
       if input.isAbsent {
         // An empty optional is a value as well; only where nothing but tensors may stand is the operand missing.
         guard operand.isOptional || operand.isVariadic || operand.group >= schema.types.count || schema.types[operand.group] == nil
-          || schema.types[operand.group]?.count == ElementType.allCases.count
+          || schema.types[operand.group] == .all
         else { throw refusal("onnx.operand", "operand \(index) is left out") }
         continue
       }
@@ -102,6 +107,20 @@ extension ModelImport {
       }
       found[operand.group] = type
     }
+  }
+
+  /// Rows of text are read once in an import.
+  private func schema(of op: String, _ version: Int) -> OperatorSchema? {
+    let key = SchemaKey(op: op, version: version)
+    if let known = schemas[key] { return known }
+    let schema = Schemas.schema(op, opset: version)
+    schemas[key] = .some(schema)
+    return schema
+  }
+
+  struct SchemaKey: Hashable {
+    let op: String
+    let version: Int
   }
 
   private func text(_ range: ClosedRange<Int>) -> String {

@@ -23,7 +23,7 @@ struct OperatorSchema: Sendable {
   var operandCount = 0...0
   var resultCount = 0...0
   /// By group: the element types that it may have, as far as Apus has them. nil where operands are no tensors.
-  var types: [Set<ElementType>?] = []
+  var types: [ElementSet?] = []
   var attributes: [String: Attribute] = [:]
 
   /// The operand at a place of a node's list.
@@ -45,30 +45,46 @@ enum Schemas {
   /// The newest opset of the text.
   static let newest = 28
 
-  private static let table: [String: [OperatorSchema]] = {
-    var table: [String: [OperatorSchema]] = [:]
+  /// The rows of each operator, in the order of their opsets. A model has nodes of few operators: the rest of the text is
+  /// never read.
+  private static let rows: [String: [Substring]] = {
+    var rows: [String: [Substring]] = [:]
     for text in [operatorsAToK, operatorsLToZ] {
       for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
-        let fields = line.split(separator: UInt8(ascii: " ")).map { Substring($0) }
-        precondition(fields.count == 6, "a row has six fields: \(Substring(line))")
-        let name = String(fields[0])
-        table[name, default: []].append(OperatorSchema(fields, after: table[name]?.last))
+        let name = line.prefix { $0 != UInt8(ascii: " ") }
+        rows[String(Substring(name)), default: []].append(Substring(line))
       }
     }
-    return table
+    return rows
   }()
 
   /// How an operator's nodes look in an opset; nil where that opset has no such operator.
-  static func schema(_ name: String, opset: Int) -> OperatorSchema? { table[name]?.last { $0.since <= opset } }
+  static func schema(_ name: String, opset: Int) -> OperatorSchema? {
+    var schema: OperatorSchema?
+    for row in rows[name] ?? [] {
+      let fields = fields(of: row)
+      guard since(fields) <= opset else { break }
+      schema = OperatorSchema(fields, after: schema)
+    }
+    return schema
+  }
 
   /// The opset that brought an operator; nil where none has it.
-  static func firstOpset(of name: String) -> Int? { table[name]?.first?.since }
+  static func firstOpset(of name: String) -> Int? { rows[name]?.first.map { since(fields(of: $0)) } }
+
+  private static func fields(of row: Substring) -> [Substring] {
+    let fields = row.utf8.split(separator: UInt8(ascii: " ")).map { Substring($0) }
+    precondition(fields.count == 6, "a row has six fields: \(row)")
+    return fields
+  }
+
+  fileprivate static func since(_ fields: [Substring]) -> Int { Int(fields[1]) ?? 0 }
 }
 
 extension OperatorSchema {
   fileprivate init(_ fields: [Substring], after previous: OperatorSchema?) {
     if let previous { self = previous }
-    since = Int(fields[1]) ?? 0
+    since = Schemas.since(fields)
     if fields[2] != "=" {
       let parts = fields[2].split(separator: ":")
       operandCount = Self.range(parts[0])
@@ -92,11 +108,11 @@ extension OperatorSchema {
     return (Int(ends[0]) ?? 0)...(Int(ends[1]) ?? Int.max)
   }
 
-  private static func types(_ text: Substring) -> Set<ElementType>? {
+  private static func types(_ text: Substring) -> ElementSet? {
     if text == "-" { return nil }
-    if text == "*" { return Set(ElementType.allCases) }
-    if text.first == "^" { return Set(ElementType.allCases).subtracting(text.dropFirst().compactMap { ElementType(letter: $0) }) }
-    return Set(text.compactMap { ElementType(letter: $0) })
+    if text == "*" { return .all }
+    if text.first == "^" { return ElementSet(letters: text.dropFirst()).complement }
+    return ElementSet(letters: text)
   }
 }
 
@@ -109,24 +125,71 @@ extension OperatorSchema.Operand {
   }
 }
 
+/// Some of the element types.
+struct ElementSet: Sendable, Equatable {
+  private var bits: UInt32 = 0
+
+  static let all = ElementSet().complement
+
+  var complement: ElementSet {
+    var others = ElementSet()
+    for element in ElementType.allCases where !contains(element) { others.insert(element) }
+    return others
+  }
+
+  func contains(_ element: ElementType) -> Bool { bits >> UInt32(element.rawValue) & 1 != 0 }
+
+  mutating func insert(_ element: ElementType) { bits |= 1 << UInt32(element.rawValue) }
+}
+
+extension ElementSet {
+  fileprivate init(letters: Substring) {
+    self.init()
+    for letter in letters {
+      if let element = ElementType(letter: letter) { insert(element) }
+    }
+  }
+}
+
 extension ElementType {
   fileprivate init?(letter: Character) {
-    let letters: [Character: ElementType] = [
-      "f": .f32, "d": .f64, "h": .f16, "b": .bf16, "i": .s32, "l": .s64, "s": .s16, "c": .s8, "I": .u32, "L": .u64, "S": .u16,
-      "C": .u8, "B": .bool,
-    ]
-    guard let found = letters[letter] else { return nil }
-    self = found
+    switch letter {
+    case "f": self = .f32
+    case "d": self = .f64
+    case "h": self = .f16
+    case "b": self = .bf16
+    case "i": self = .s32
+    case "l": self = .s64
+    case "s": self = .s16
+    case "c": self = .s8
+    case "I": self = .u32
+    case "L": self = .u64
+    case "S": self = .u16
+    case "C": self = .u8
+    case "B": self = .bool
+    case _: return nil
+    }
   }
 }
 
 extension AttributeProto.Kind {
   fileprivate init?(letter: Character) {
-    let kinds: [Character: Self] = [
-      "f": .float, "i": .int, "s": .string, "t": .tensor, "g": .graph, "F": .floats, "I": .ints, "S": .strings, "T": .tensors,
-      "G": .graphs, "p": .sparseTensor, "P": .sparseTensors, "y": .type, "Y": .types,
-    ]
-    guard let found = kinds[letter] else { return nil }
-    self = found
+    switch letter {
+    case "f": self = .float
+    case "i": self = .int
+    case "s": self = .string
+    case "t": self = .tensor
+    case "g": self = .graph
+    case "F": self = .floats
+    case "I": self = .ints
+    case "S": self = .strings
+    case "T": self = .tensors
+    case "G": self = .graphs
+    case "p": self = .sparseTensor
+    case "P": self = .sparseTensors
+    case "y": self = .type
+    case "Y": self = .types
+    case _: return nil
+    }
   }
 }
