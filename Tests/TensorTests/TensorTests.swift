@@ -85,6 +85,29 @@ import Testing
     #expect(copy.scalar(at: 1) == .signed(-1))
   }
 
+  /// Four elements of every type, as they lie at each distance from an aligned address.
+  @Test(arguments: ElementType.allCases) func elementsMayLieAnywhere(_ type: ElementType) throws {
+    let width = type.byteCount
+    let plain = try Tensor(repeating: .one(type), type, shape: [2, 2])
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 5 * width, alignment: 8)
+    defer { memory.deallocate() }
+    for shift in 0..<width {
+      let place = UnsafeMutableRawBufferPointer(rebasing: memory[shift..<(shift + 4 * width)])
+      plain.withUnsafeBytes { place.copyMemory(from: $0) }
+      var tensor = try Tensor(type, shape: [2, 2], storage: TensorStorage(borrowing: UnsafeRawBufferPointer(place)))
+      #expect(tensor == plain && tensor.hashValue == plain.hashValue && tensor.sha256 == plain.sha256)
+      #expect(tensor.scalar(at: 3) == .one(type))
+      for alignment in [1, 2, 4, 8, 64] {
+        let aligned = try tensor.aligned(to: alignment)
+        #expect(aligned == plain && aligned.storage.isAligned(to: alignment))
+        #expect((aligned.storage === tensor.storage) == tensor.storage.isAligned(to: alignment))
+      }
+      tensor.setScalar(.zero(type), at: 0)
+      #expect(tensor.scalar(at: 0) == .zero(type) && tensor.scalar(at: 1) == .one(type))
+      #expect(plain.withUnsafeBytes { $0.elementsEqual(place) })
+    }
+  }
+
   @Test(arguments: [[Int.max], [1 << 32, 1 << 32], [0, Int.max, 2], [1 << 61]])
   func sizesThatOverflowAreRefused(_ shape: [Int]) {
     #expect(errorID { _ = try Tensor.zeros(.f64, shape: shape) } == "tensor.too-large")
