@@ -59,7 +59,7 @@ import Testing
         offsets.insert(Int(bitPattern: address) % width)
       }
     }
-    #expect(offsets.count == width, "some alignments are not tried")
+    #expect(width == 1 || offsets.contains { $0 != 0 }, "no odd address is tried")
     #expect(constants.allSatisfy { tensor in (try? Self.ramp(element, [5, 100])) == tensor })
   }
 
@@ -89,17 +89,17 @@ import Testing
     for shift in 0..<element.byteCount {
       let name = Self.name(shift)
       var model = ModelWriter(
-        inputs: [.tensor("x", element, ["n", 37]), .tensor("i", .s64, ["n"])], outputs: ["p", "t", "g", "w", "c"],
+        inputs: [.tensor("x", element, ["n", 37]), .tensor("i", .s64, ["n"])], outputs: ["p", "t", "g", "same", "c"],
         nodes: [
           .init("MatMul", ["x", name], ["p"]), .init("Transpose", [name], ["m"], ["perm": [1, 0]]),
-          .init("MatMul", ["p", "m"], ["t"]), .init("Gather", [name, "i"], ["g"]), .init("Identity", [name], ["w"]),
+          .init("MatMul", ["p", "m"], ["t"]), .init("Gather", [name, "i"], ["g"]), .init("Identity", [name], ["same"]),
           .init("Concat", ["g", name], ["c"], ["axis": 0]),
         ])
       let weights = try Self.ramp(element, [37, 53])
       model.graph.initializers = [TensorProto.encoded(weights, name: name)]
       let inputs = ["x": try Self.ramp(element, [3, 37]), "i": Tensor([36, 0, 7] as [Int64])]
       let (interpreted, compiled) = (try model.interpreted(inputs), try model.compiled(inputs))
-      #expect(interpreted.count == 5 && interpreted["w"] == weights && compiled["w"] == weights)
+      #expect(interpreted.count == 5 && interpreted["same"] == weights && compiled["same"] == weights)
       for (name, tensor) in interpreted {
         let tolerance = element == .f16 ? 2e-3 : 1e-6
         #expect(compiled[name]?.isClose(to: tensor, tolerance: tolerance) == true, "\(name), shifted by \(shift)")
