@@ -42,6 +42,7 @@ let package = Package(
     .systemLibrary(name: "CFFI", path: "Sources/CFFI", providers: [.apt(["libffi-dev"])]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "ApusRuntimeABI"),
+    .target(name: "CCoverage"),
 
     // Foundations
     .target(name: "ApusSupport", swiftSettings: plantedBugs),
@@ -77,7 +78,8 @@ let package = Package(
     library(
       "ApusFuzz",
       [
-        "ApusCompiler", "ApusPasses", "ApusInterpreter", "ApusIR", "ApusRuntime", "ApusONNX", "ApusTensor", "ApusSupport",
+        "ApusCompiler", "ApusPasses", "ApusInterpreter", "ApusIR", "ApusRuntime", "ApusONNX", "ApusTarget", "ApusTensor",
+        "ApusSupport", "CCoverage",
       ]),
 
     // Commands

@@ -14,12 +14,14 @@ extension GraphDrawing {
   }
 
   /// Draws in a region, and puts back what was visible before.
-  private mutating func inRegion<Result>(_ region: BlockID, _ body: (inout GraphDrawing) throws -> Result) throws -> Result {
-    let (outer, count) = (block, local.count)
+  mutating func inRegion<Result>(_ region: BlockID, _ body: (inout GraphDrawing) throws -> Result) throws -> Result {
+    let (outer, outerPlace, count) = (block, before, local.count)
     block = region
+    before = nil
     depth += 1
     defer {
       block = outer
+      before = outerPlace
       depth -= 1
       local.removeSubrange(count...)
     }
@@ -39,7 +41,7 @@ extension GraphDrawing {
   private mutating func addIf() throws {
     let condition = try obtain(.scalar(.bool))
     let types = try someTypes(0...3)
-    let op = function.insert(.if, [condition], results: types, at: .end(of: block))
+    let op = function.insert(.if, [condition], results: types, at: place)
     for region in function.regions(of: op) {
       try inRegion(region) { drawing in
         drawing.drawOps(drawing.share())
@@ -58,7 +60,7 @@ extension GraphDrawing {
     let start = try value(.constant, [], number(0), stated: counter)
     let limit = try value(.constant, [], number(draw.int(0...4)), stated: counter)
     let inits = [start] + (try carried.dropFirst().map { try obtain($0) })
-    let op = function.insert(.while, inits, results: carried, at: .end(of: block))
+    let op = function.insert(.while, inits, results: carried, at: place)
     let (test, body) = (function.region(0, of: op), function.region(1, of: op))
     try inRegion(test) { drawing in
       drawing.local += carried.map { drawing.function.addParameter($0, to: test) }
@@ -119,7 +121,7 @@ extension GraphDrawing {
     guard callee.symbols.count == 0 else { throw NoFit() }
     let op = function.insert(
       .call, arguments, attributes: [NamedAttribute("callee", .function(callee.name))], results: callee.resultTypes,
-      at: .end(of: block))
+      at: place)
     record(op)
   }
 }

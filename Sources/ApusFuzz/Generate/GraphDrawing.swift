@@ -13,9 +13,10 @@ struct GraphDrawing {
   let limits: GraphGenerator.Limits
   /// The functions that this one calls.
   var callees: [Function] = []
-  /// Where ops go.
+  /// Where ops go: to the end of it, or before one of its ops.
   var block: BlockID
-  /// What ops at the end of `block` may read besides the parameters.
+  var before: OpID?
+  /// What ops at that place may read besides the parameters.
   var local: [ValueID] = []
   /// Regions around `block`.
   var depth = 0
@@ -38,6 +39,8 @@ struct GraphDrawing {
   // MARK: Values
 
   var visible: [ValueID] { function.parameters + local }
+
+  var place: InsertionPoint { before.map { .before($0) } ?? .end(of: block) }
 
   func type(_ value: ValueID) -> TensorType { function.type(of: value) }
 
@@ -65,7 +68,7 @@ struct GraphDrawing {
       function.require(obligation)
     }
     let op = function.insert(
-      code, operands, attributes: inferred.attributes, results: inferred.results, at: .end(of: block))
+      code, operands, attributes: inferred.attributes, results: inferred.results, at: place)
     return record(op)
   }
 
