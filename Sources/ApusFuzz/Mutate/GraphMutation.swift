@@ -2,12 +2,12 @@ import ApusIR
 import ApusTensor
 
 /// A change of a drawn module. Every change is tried in a copy; what the verifier refuses is no mutant.
-struct GraphMutation {
+struct GraphMutation: Sendable {
   let name: String
   /// How much likelier than others it is.
   let weight: Int
   /// Changes the function that is drawn at; throws or does nothing where the function offers no place for it.
-  let apply: (inout GraphDrawing) throws -> Void
+  let apply: @Sendable (inout GraphDrawing) throws -> Void
 
   /// General changes with weight 3, those that know what compilers do with weight 1 (Liu et al., "Coverage-guided tensor
   /// compiler fuzzing with joint IR-pass mutation", 2022).
