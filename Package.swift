@@ -108,7 +108,8 @@ let package = Package(
 
     // Proofs of the planted bugs, run by hand; see "Planted bugs" in `IR-specs/fuzzing.md`
     .executableTarget(
-      name: "PlantedWitnesses", dependencies: ["ApusFuzz", "ApusIR", "ApusPasses", "ApusSupport"],
+      name: "PlantedWitnesses",
+      dependencies: ["ApusCompiler", "ApusFuzz", "ApusIR", "ApusPasses", "ApusRuntime", "ApusTensor", "ApusSupport"],
       path: "Tests/PlantedWitnesses", swiftSettings: plantedBugs),
 
     // Tests
@@ -120,6 +121,7 @@ let package = Package(
         "ApusSupport",
       ]),
     tests("SupportTests", ["ApusSupport"]),
+    tests("PlantedTests", ["ApusSupport"], exclude: ["Witnesses", "measure.sh"]),
     tests("TensorTests", ["ApusTensor", "ApusSupport"], exclude: ["Fixtures"]),
     tests("TargetTests", ["ApusTarget", "ApusSupport"]),
     tests("SpecTests", ["ApusSpec", "ApusSupport"]),

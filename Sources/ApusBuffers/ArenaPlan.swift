@@ -114,7 +114,7 @@ extension Bufferization {
       let free = ends.indices.filter { ends[$0] <= entry.lifetime.lowerBound }
       if let slot = free.min(by: { waste(sizes[$0], size) < waste(sizes[$1], size) }) {
         sizes[slot] = try largest(sizes[slot], size)
-        ends[slot] = entry.lifetime.upperBound
+        if !isPlanted(.slotsForgetWhatTheyHold) { ends[slot] = entry.lifetime.upperBound }
         slots[index] = slot
       } else {
         slots[index] = sizes.count
@@ -141,7 +141,7 @@ extension Bufferization {
 
   private func largest(_ a: Dim, _ b: Dim) throws(DimOverflow) -> Dim {
     if host.symbols.lessOrEqual(a, b) == .yes { return b }
-    return host.symbols.lessOrEqual(b, a) == .yes ? a : try Dim.maximum(a, b)
+    return host.symbols.lessOrEqual(b, a) == .yes || isPlanted(.slotsKeepTheirFirstSize) ? a : try Dim.maximum(a, b)
   }
 
   private func sized<Result>(_ body: () throws(DimOverflow) -> Result) throws(DiagnosticError) -> Result {

@@ -1,3 +1,5 @@
+import ApusSupport
+
 /// Places buffers from the largest to the smallest, each at the lowest offset that is free for all of its lifetime.
 ///
 /// Pisarchyk and Lee, "Efficient memory management for deep neural net inference" (2020), greedy by size.
@@ -15,7 +17,7 @@ public func planGreedily(_ problem: Problem) -> Plan {
     guard room > 0, problem.buffers[index].lower < problem.buffers[index].upper else { continue }
     var offset = 0
     for other in placed where problem.buffers[other].overlapsInTime(problem.buffers[index]) {
-      if offsets[other] >= offset + room { break }
+      if offsets[other] >= offset + room - (isPlanted(.gapsAreMeasuredWithoutTheirEnd) ? problem.alignment : 0) { break }
       offset = max(offset, offsets[other] + problem.room(other))
     }
     offsets[index] = offset

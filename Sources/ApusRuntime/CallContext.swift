@@ -73,7 +73,10 @@ final class CallContext: @unchecked Sendable {
   func setInput(_ index: Int, _ tensor: Tensor) {
     let address = tensor.withUnsafeBytes { $0.baseAddress }
     inputs[index].data = UnsafeMutableRawPointer(mutating: address)
-    for (axis, extent) in tensor.shape.enumerated() { inputs[index].dims[axis] = Int64(extent) }
+    for (axis, extent) in tensor.shape.enumerated() {
+      if isPlanted(.contextKeepsItsFirstShapes), inputs[index].dims[axis] != 0 { continue }
+      inputs[index].dims[axis] = Int64(extent)
+    }
   }
 
   /// Hands `room` to the code, or nothing when it is nil. `shape` is nil where it depends on data.

@@ -12,8 +12,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case transposeLosesItsRest
   /// A copy of a buffer ends with a whole vector, beyond the last element.
   case copyOverrunsItsEnd
-  /// The micro-kernel leaves out the steps of the depth that make no unrolled turn.
-  case depthTailIsDropped
+  /// Short rows are reduced two at a time, also where their number is odd.
+  case lastOddRowIsLeftOut
 
   // MARK: NaN and signed zero
 
@@ -33,6 +33,10 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case maximumOfZerosIsNegative
   /// NaN as an integer is whatever the instruction gives.
   case nanConvertsToLeast
+  /// quantize of NaN is 0, not the zero point.
+  case nanQuantizesToZero
+  /// sign of a float zero is 1 with its sign.
+  case signOfZeroIsOne
 
   // MARK: Overflow
 
@@ -44,6 +48,14 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case saturationMissesItsEnd
   /// A negative count of a shift is compared with the width as a signed number.
   case negativeShiftIsTaken
+  /// quantize to 32 bits adds the zero point in f32.
+  case quantizedWordsRoundToSingle
+  /// Vectors of 32-bit integers are divided in f32.
+  case quotientsOfWordsAreNarrow
+  /// An unsigned integer is extended with the sign of the type that it is converted to.
+  case widenedUnsignedTakesASign
+  /// A division by a power of two becomes a product also where the reciprocal is infinite.
+  case reciprocalOfADenormalIsTaken
 
   // MARK: Rounding
 
@@ -51,8 +63,6 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case tiesOfBF16RoundUp
   /// f64 goes to f16 by way of the nearest f32.
   case halfRoundsTwice
-  /// Sums of f16 round to f16 at each step.
-  case sumsOfHalvesStayNarrow
   /// The logarithm of an f32 denormal is off by log 2.
   case logarithmOfDenormalsIsOff
   /// Sine and cosine of large angles are reduced as those of small ones.
@@ -64,6 +74,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
 
   /// Where partial folds of an arg reduction tie, the later index wins.
   case tiesGoToTheOther
+  /// Among equals, a sort in place puts the later first.
+  case tiesOfLongSortsAreUnstable
 
   // MARK: Fusion legality
 
@@ -75,6 +87,14 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case earlierReadersAreOverlooked
   /// A reshape of a product moves behind an op whose other operand is broadcast along axes that it changes.
   case reshapeSinksPastAnyBroadcast
+  /// A concat is drawn into one along another axis.
+  case concatsOfOtherAxesMerge
+  /// A convolution takes in a pad whatever it pads with.
+  case anyPaddingIsTakenForZero
+  /// A reduction keeps a dear value for its last sweep although that reads it at other places.
+  case movedValuesAreKept
+  /// DCE takes a sort for one of values alone where nobody reads the indices.
+  case sortsLoseTheirIndices
 
   // MARK: Stale cache key
 
@@ -82,6 +102,12 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case operandsOfAllOpsAreSorted
   /// Kernels that differ in numbers alone, of constants or of values, share one function.
   case kernelsAreKeyedByTheirOps
+  /// The sizes of inputs are handed over on the first run of a context alone.
+  case contextKeepsItsFirstShapes
+  /// A tile that leaves out lanes has the name of one that reads them all.
+  case tilesShareANameWithMaskedOnes
+  /// A constant is a splat where all elements but the first are equal.
+  case constantsThatDifferInTheFirstAreSplats
 
   // MARK: Lifetime
 
@@ -120,6 +146,14 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case iotaForgetsItsLaneStride
   /// A dilated window over padding starts at the tap before the first that falls on an element.
   case paddedWindowStartsEarly
+  /// A transpose of a transpose applies the outer permutation first.
+  case permutationsComposeBackwards
+  /// An index that may be the first behind a piece of a concat is taken to be in it.
+  case pieceReachesOneBeyond
+  /// The start of a dynamic update may lie before the first element.
+  case negativeStartOfAnUpdateIsTaken
+  /// A constant that is at most x becomes one that x is greater than.
+  case mirroredOrderIsStrict
 
   // MARK: Broadcast
 
@@ -127,16 +161,81 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case openAxisIsTakenForWide
   /// A kernel over flat axes takes an axis that may be 1 for one that is not.
   case flatKernelsTrustOpenAxes
+  /// A broadcast of a broadcast keeps the axes of the inner one.
+  case broadcastsForgetTheirPlace
 
   // MARK: Packing
 
   /// A register block that lacks rows reads rows behind the last one.
   case missingRowsAreRead
+  /// The panels of a packed constant start over for the first batch alone.
+  case secondPanelsAreMissing
+  /// The lines of a convolution are sorted by the remainder by the other axis's stride.
+  case planesMixTheirStrides
+  /// Every group of a convolution reads the channels of the first.
+  case groupsReadTheFirstChannels
+  /// The padding below an image begins where its width ends.
+  case linesAreCheckedAgainstTheWidth
+  /// The lines that the taps of a depthwise convolution read lie side by side, dilated or not.
+  case depthwiseTapsIgnoreDilation
 
   // MARK: Epilogue
 
   /// An epilogue is run for the rows of the first register block.
   case epilogueForgetsItsBlock
+  /// An epilogue that reads a value for each line is run as if it read one for each plane.
+  case epiloguesIgnoreTheirLine
+  /// The epilogue is run on the sums of every block of the depth.
+  case sumsAreFinishedWhileTheyGrow
+
+  // MARK: Offset overlap
+
+  /// A slot is free for the next buffer as soon as the first in it has died.
+  case slotsForgetWhatTheyHold
+  /// A slot is as large as its first buffer where it is not known which one is the largest.
+  case slotsKeepTheirFirstSize
+  /// Two values that a reduction keeps lie in the same output.
+  case keptValuesShareARow
+  /// A buffer fits in a gap that is as long as it is without its last unit.
+  case gapsAreMeasuredWithoutTheirEnd
+
+  // MARK: Race
+
+  /// Threads share the indices of a scatter.
+  case scattersRunInParallel
+  /// Threads share the counter of non_zero.
+  case nonZerosAreCountedInParallel
+
+  // MARK: Shape inference and verification
+
+  /// The verifier takes a slice of stride 0.
+  case slicesMayStandStill
+  /// The verifier compares the first two operands of a concat alone.
+  case concatsCompareTwo
+  /// The verifier takes a window that is one larger than what it slides over.
+  case windowsMayExceedByOne
+  /// The verifier takes a broadcast of two axes to one.
+  case axesOfABroadcastMayRepeat
+  /// Sizes that surely differ become a check of the run.
+  case knownMismatchIsLeftToTheRun
+
+  // MARK: Size bounds
+
+  /// a <= b is taken for false where a may be as small as b at most.
+  case touchingBoundsAreRefused
+  /// Sizes are taken to differ where one is at least the other.
+  case sizesThatMayBeEqualDiffer
+  /// floordiv(4*n + 5, 4) is n.
+  case constantPartOfAQuotientIsLost
+
+  // MARK: Text
+
+  /// The parser takes 1...8 for 1 to 7.
+  case upperBoundsAreExclusive
+  /// The parser takes a - b - c for a - (b - c).
+  case differencesAssociateToTheRight
+  /// The parser takes -0.0 for 0.0.
+  case zeroLosesItsSign
 }
 
 /// Whether `bug` is in force: never in the product. Built with `APUS_PLANTED_BUGS`, the bug that the environment

@@ -1,14 +1,17 @@
+import ApusCompiler
 import ApusFuzz
 import ApusIR
 import ApusPasses
 import ApusSupport
+import ApusTensor
 import Foundation
 
 /// A program on which a planted bug shows: `Tests/PlantedTests/Witnesses/<bug>.ir`. Comments before the text may say
 ///
 ///     // passes: canonicalize, cse        what it goes through; the standard pipeline otherwise
 ///     // seeds: 3 8                       of the inputs; 1 2 3 otherwise
-///     // check: verify                    the ids that the verifier finds are what counts; the judge's verdict otherwise
+///     // check: verify                    what counts: the ids that the verifier finds,
+///     // check: bits                      or the bits of the results; the judge's verdict otherwise
 struct Witness {
   let source: SourceText
   private var settings: [String: String] = [:]
@@ -35,8 +38,8 @@ struct Witness {
       let ids = module.verify().map(\.id)
       return ids.isEmpty ? "accepted" : ids.joined(separator: " ")
     }
+    if settings["check"] == "bits" { return try bits(module) }
     let passes = try settings["passes"].map { try Pipeline.parse($0) } ?? Passes.standard
-    let seeds = (settings["seeds"] ?? "1 2 3").split(separator: " ").compactMap { UInt64($0) }
     let judge = Judge()
     for seed in seeds {
       do {
@@ -49,4 +52,19 @@ struct Witness {
     }
     return "agrees"
   }
+
+  /// The results of the compiled module as text, for differences that lie within the error which a module may have.
+  private func bits(_ module: Module) throws -> String {
+    guard let main = module.functions.first else { return "" }
+    let model = try Compiler(CompilerOptions(threads: 1)).compile(module)
+    let results = try seeds.map { seed in
+      var inputs = InputDrawing(seed: seed)
+      return try model.executable.run(inputs.inputs(of: main)).map { result in
+        (0..<result.count).map { "\(result.scalar(at: $0))" }.joined(separator: " ")
+      }
+    }
+    return "\(results)"
+  }
+
+  private var seeds: [UInt64] { (settings["seeds"] ?? "1 2 3").split(separator: " ").compactMap { UInt64($0) } }
 }

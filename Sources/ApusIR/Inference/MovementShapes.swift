@@ -1,3 +1,4 @@
+import ApusSupport
 import ApusTensor
 
 extension TypeInference {
@@ -23,7 +24,9 @@ extension TypeInference {
         start, limit, "C2", .attribute("limits"), "axis \(axis) starts at \(text(start)), ends at \(text(limit))")
       try requireAtMost(
         limit, size, "C2", .attribute("limits"), "axis \(axis) ends at \(text(limit)) of \(text(size))")
-      try require(strides[axis] > 0, "C3", .attribute("strides"), "stride \(strides[axis]) of axis \(axis)")
+      try require(
+        strides[axis] > (isPlanted(.slicesMayStandStill) ? -1 : 0), "C3", .attribute("strides"),
+        "stride \(strides[axis]) of axis \(axis)")
       shape.append(
         try sized { () throws(DimOverflow) in
           try Dim.ceildiv(Dim.difference(limit, start), .constant(strides[axis]))
@@ -71,6 +74,7 @@ extension TypeInference {
           shape[axis] = try sized { () throws(DimOverflow) in try Dim.sum(shape[axis], input.dims[axis]) }
           continue
         }
+        if index > 1, isPlanted(.concatsCompareTwo) { continue }
         try requireEqual(
           shape[axis], input.dims[axis], "C2", .operand(index),
           "axis \(axis) is \(text(shape[axis])) in `inputs[0]`, \(text(input.dims[axis])) in `inputs[\(index)]`")
@@ -86,7 +90,7 @@ extension TypeInference {
     let shape = results[0].dims
     try require(axes.count == x.rank, "C1", .attribute("axes"), "\(axes.count) entries for rank \(x.rank)")
     for (index, axis) in axes.enumerated() {
-      let isIncreasing = index == 0 || axes[index - 1] < axis
+      let isIncreasing = index == 0 || axes[index - 1] < axis + (isPlanted(.axesOfABroadcastMayRepeat) ? 1 : 0)
       try require(
         isIncreasing && axis >= 0 && axis < shape.count, "C2", .attribute("axes"),
         "\(axes) for a result of rank \(shape.count)")

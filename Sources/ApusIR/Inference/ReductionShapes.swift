@@ -1,3 +1,4 @@
+import ApusSupport
 import ApusTensor
 
 extension TypeInference {
@@ -90,8 +91,9 @@ extension TypeInference {
     let reach = try sized { () throws(DimOverflow) in
       try Dim.sum(Dim.product(.constant(sliding.dilations[index]), Dim.difference(window, 1)), 1)
     }
+    let most = isPlanted(.windowsMayExceedByOne) ? (try? Dim.sum(padded, 1)) ?? padded : padded
     try requireAtMost(
-      reach, padded, constraint, .operand(0), "a window of \(text(reach)) on \(text(padded)) elements")
+      reach, most, constraint, .operand(0), "a window of \(text(reach)) on \(text(padded)) elements")
     return try sized { () throws(DimOverflow) in
       try Dim.sum(Dim.floordiv(Dim.difference(padded, reach), .constant(sliding.strides[index])), 1)
     }

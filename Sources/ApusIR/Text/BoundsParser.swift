@@ -44,7 +44,7 @@ extension TokenStream {
     var upper: Int?
     if (at(.integer) || at(.minus)) && !current.startsLine {
       guard let value = signedInteger() else { return nil }
-      upper = value
+      upper = isPlanted(.upperBoundsAreExclusive) ? max(value - 1, lower) : value
     }
     let range = start..<previousEnd
     if lower < 0 {

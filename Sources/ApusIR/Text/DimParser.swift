@@ -57,7 +57,8 @@ extension DimParser {
     guard var left = product(&tokens, &symbols) else { return nil }
     while tokens.at(.plus) || tokens.at(.minus) {
       let operation = tokens.advance().kind == .plus ? Operation.plus : .minus
-      guard let right = product(&tokens, &symbols),
+      let isLast = operation == .minus && isPlanted(.differencesAssociateToTheRight)
+      guard let right = isLast ? sum(&tokens, &symbols) : product(&tokens, &symbols),
         let both = apply(operation, left, right, &tokens, from: start)
       else { return nil }
       left = both

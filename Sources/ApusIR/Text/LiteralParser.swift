@@ -73,6 +73,7 @@ extension TokenStream {
     }
     let rounded = scalar.converted(to: type)
     guard rounded.asDouble.isFinite else { return outOfRange(literal, type) }
+    if isPlanted(.zeroLosesItsSign), rounded.asDouble == 0 { return .zero(type) }
     return rounded
   }
 

@@ -146,7 +146,8 @@ extension Dim {
       adding: whole.map { Term(coefficient: $0.coefficient / divisor, factors: $0.factors) })
     let remainder = try Dim(adding: rest)
     if case .constant(let x) = remainder {
-      return try sum(quotient, .constant(Dim.floorDivide(x, divisor).quotient))
+      let part = isPlanted(.constantPartOfAQuotientIsLost) ? 0 : Dim.floorDivide(x, divisor).quotient
+      return try sum(quotient, .constant(part))
     }
     return try sum(quotient, Dim(atom: .floordiv(remainder, b)))
   }

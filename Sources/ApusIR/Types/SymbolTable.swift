@@ -81,7 +81,7 @@ public struct SymbolTable: Sendable {
     guard let difference = try? Dim.difference(a, b) else { return .unknown }
     if case .constant(let value) = difference { return Trilean(value == 0) }
     let range = bounds(of: difference)
-    if let lower = range.lower, lower > 0 { return .no }
+    if let lower = range.lower, lower > (isPlanted(.sizesThatMayBeEqualDiffer) ? -1 : 0) { return .no }
     if let upper = range.upper, upper < 0 { return .no }
     return .unknown
   }
@@ -91,7 +91,7 @@ public struct SymbolTable: Sendable {
     guard let difference = try? Dim.difference(b, a) else { return .unknown }
     let range = bounds(of: difference)
     if let lower = range.lower, lower >= 0 { return .yes }
-    if let upper = range.upper, upper < 0 { return .no }
+    if let upper = range.upper, upper < (isPlanted(.touchingBoundsAreRefused) ? 1 : 0) { return .no }
     return isNonNegative(difference) ? .yes : .unknown
   }
 

@@ -56,7 +56,8 @@ extension ContractionTile {
   private var name: String {
     let steps = [leftDepthStride, rightDepthStride].map { $0.map { ".\($0)" } ?? ".n" }.joined()
     return "apus.tile.\(block.rows)x\(block.vectors)x\(block.lanes)x\(block.unroll).\(accumulator).\(left).\(right)\(steps)"
-      + (isRightContiguous ? "" : ".scattered") + (isMasked ? ".masked" : "") + taps.map { "_\($0)" }.joined()
+      + (isRightContiguous ? "" : ".scattered")
+      + (isMasked && !isPlanted(.tilesShareANameWithMaskedOnes) ? ".masked" : "") + taps.map { "_\($0)" }.joined()
   }
 
   private func function(_ code: FunctionLowering) -> CodeFunction {

@@ -266,9 +266,10 @@ extension Contraction {
     let outer = code.edge
     code.edge = cell.mask.map { ($0, block.lanes) }
     defer { code.edge = outer }
+    let column = isPlanted(.epilogueForgetsItsBlock) ? cell.column : e.add(place.column, cell.column)
     code.bindParameters(
       of: epilogue,
-      [isPlanted(.epilogueForgetsItsBlock) ? cell.row : e.add(place.row, cell.row), e.add(place.column, cell.column), sum])
+      [e.add(place.row, cell.row), column, sum])
     let result = code.lower(epilogue)[0]
     return code.toMemory(result, outType)
   }

@@ -1,5 +1,3 @@
-import ApusSupport
-
 /// The inner loop of every contraction: `sum[i, j] += a[k, i] · b[k, j]` over k, with the sums in registers.
 ///
 ///     packed a  [depth][rows]            broadcast one element at a time
@@ -113,7 +111,7 @@ struct MicroKernel {
     sums = e.forLoop(e.index(0), unrolled, step: block.unroll, carrying: sums) { k, sums in
       (0..<block.unroll).reduce(sums) { step(k, $1, $0) }
     }
-    if block.unroll > 1, !isPlanted(.depthTailIsDropped) {
+    if block.unroll > 1 {
       sums = e.forLoop(unrolled, depth, carrying: sums) { k, sums in step(k, 0, sums) }
     }
     for (cell, sum) in zip(cells, sums) { finish(cell, sum) }

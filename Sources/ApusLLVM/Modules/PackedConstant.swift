@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension ConstantTensor {
@@ -97,7 +98,7 @@ private struct PackingOrder {
       counter[position] += 1
       index[entry.axis] += entry.step
       if counter[position] < entry.extent { return true }
-      index[entry.axis] -= entry.extent * entry.step
+      index[entry.axis] -= isPlanted(.secondPanelsAreMissing) ? 0 : entry.extent * entry.step
       counter[position] = 0
     }
     return false

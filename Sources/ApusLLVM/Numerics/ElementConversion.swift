@@ -52,7 +52,8 @@ extension Emitter {
       return compare(x, .notEqual, zero(x.type))
     case .s8, .u8, .s16, .u16, .s32, .u32, .s64, .u64:
       if from.isFloat { return saturate(x, to: to) }
-      return resize(x, to: types.storage(to), signed: from.isSignedInteger)
+      let signed = isPlanted(.widenedUnsignedTakesASign) ? to.isSignedInteger : from.isSignedInteger
+      return resize(x, to: types.storage(to), signed: signed)
     case .f32, .f64:
       let scalar = computeType(to)
       return from.isFloat ? resizeFloat(x, to: scalar) : toFloat(x, scalar, signed: from.isSignedInteger)

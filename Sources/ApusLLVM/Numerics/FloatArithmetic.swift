@@ -22,7 +22,8 @@ extension Emitter {
     case .sign:
       // ±0 and NaN are their own sign.
       let one = copySign(float(1, x[0].type), x[0])
-      return select(or(isNaN(x[0]), compare(x[0], .equal, zero(x[0].type))), x[0], one)
+      let isOwn = isPlanted(.signOfZeroIsOne) ? isNaN(x[0]) : or(isNaN(x[0]), compare(x[0], .equal, zero(x[0].type)))
+      return select(isOwn, x[0], one)
     case _:
       guard let function = MathFunction(code) else { preconditionFailure("\(code.name) is not an op on floats") }
       return sharedMath(function, x)

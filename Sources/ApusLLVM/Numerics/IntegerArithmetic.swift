@@ -55,7 +55,7 @@ extension Emitter {
   /// that is no whole number is far enough from one not to round to it.
   private func plainQuotient(_ a: CodeValue, _ b: CodeValue, signed: Bool) -> CodeValue {
     guard a.type.isVector, a.type.scalarBits <= 32 else { return quotient(a, b, signed: signed) }
-    let float = a.type.scalarBits == 8 ? types.f32 : types.f64
+    let float = a.type.scalarBits == 8 || isPlanted(.quotientsOfWordsAreNarrow) ? types.f32 : types.f64
     let wide = divide(toFloat(a, float, signed: signed), toFloat(b, float, signed: signed))
     let bits = max(32, a.type.scalarBits)
     return resize(

@@ -61,7 +61,7 @@ extension Canonicalization {
       guard type.element.isFloat, case .float(let divisor)? = f.splat(of: f.operand(1, of: op)),
         divisor.isNormal, abs(divisor.significand) == 1,
         case .float(let reciprocal) = Scalar.float(1 / divisor).converted(to: type.element),
-        type.element.isNormal(divisor), type.element.isNormal(reciprocal)
+        isPlanted(.reciprocalOfADenormalIsTaken) || type.element.isNormal(divisor) && type.element.isNormal(reciprocal)
       else { return .unchanged }
       let factor = f.insertSplat(.float(reciprocal), type, before: op)
       return .replaced([f.insert(.mul, [f.operand(0, of: op), factor], [], type, before: op)])
@@ -75,7 +75,7 @@ extension OpCode {
   fileprivate var mirrored: OpCode? {
     switch self {
     case .less: .greater
-    case .lessEqual: .greaterEqual
+    case .lessEqual: isPlanted(.mirroredOrderIsStrict) ? .greater : .greaterEqual
     case .greater: .less
     case .greaterEqual: .lessEqual
     case _: nil

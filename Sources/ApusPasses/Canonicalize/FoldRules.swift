@@ -29,7 +29,7 @@ extension Canonicalization {
 extension Function {
   fileprivate mutating func absorbPadding(_ op: OpID) -> Rewrite {
     guard let pad = definingOp(of: operand(0, of: op), .pad), let filler = splat(of: operand(1, of: pad)),
-      filler == .zero(type(of: operand(0, of: pad)).element),
+      filler == .zero(type(of: operand(0, of: pad)).element) || isPlanted(.anyPaddingIsTakenForZero),
       let interior = ints("interior", of: pad), interior.allSatisfy({ $0 == 0 }),
       let low = dims("low", of: pad)?.map(\.constantValue), let high = dims("high", of: pad)?.map(\.constantValue),
       let pads = ints("pads", of: op), low[..<2].allSatisfy({ $0 == 0 }), high[..<2].allSatisfy({ $0 == 0 })

@@ -36,7 +36,7 @@ extension Canonicalization {
       guard let inner = f.definingOp(of: f.operand(0, of: op), .transpose),
         let outer = f.ints("perm", of: op), let first = f.ints("perm", of: inner)
       else { return .unchanged }
-      let permutation = outer.map { first[$0] }
+      let permutation = isPlanted(.permutationsComposeBackwards) ? first.map { outer[$0] } : outer.map { first[$0] }
       let type = f.type(of: f.result(of: op))
       return .replaced([
         f.insert(.transpose, [f.operand(0, of: inner)], [NamedAttribute("perm", .ints(permutation))], type, before: op)
@@ -54,7 +54,7 @@ extension Canonicalization {
       guard let inner = f.definingOp(of: f.operand(0, of: op), .broadcast),
         let outer = f.ints("axes", of: op), let first = f.ints("axes", of: inner)
       else { return .unchanged }
-      let axes = first.map { outer[$0] }
+      let axes = isPlanted(.broadcastsForgetTheirPlace) ? first : first.map { outer[$0] }
       let type = f.type(of: f.result(of: op))
       return .replaced([
         f.insert(.broadcast, [f.operand(0, of: inner)], [NamedAttribute("axes", .ints(axes))], type, before: op)
@@ -103,7 +103,7 @@ extension Canonicalization {
       var flat: [ValueID] = []
       for operand in f.operands(of: op) {
         if let inner = f.definingOp(of: operand, .concat), f.hasOneUse(operand),
-          f.int("axis", of: inner) == f.int("axis", of: op),
+          f.int("axis", of: inner) == f.int("axis", of: op) || isPlanted(.concatsOfOtherAxesMerge),
           flat.count < RuleLimits.concatenated
         {
           flat += f.operands(of: inner)

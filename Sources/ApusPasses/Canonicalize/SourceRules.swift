@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Canonicalization {
@@ -70,7 +71,8 @@ extension Tensor {
     guard count > 0 else { return nil }
     let width = elementType.byteCount
     let isRepeated = withUnsafeBytes { bytes in
-      (width..<bytes.count).allSatisfy { bytes[$0] == bytes[$0 - width] }
+      (width..<bytes.count).dropFirst(isPlanted(.constantsThatDifferInTheFirstAreSplats) ? width : 0)
+        .allSatisfy { bytes[$0] == bytes[$0 - width] }
     }
     return isRepeated ? scalar(at: 0) : nil
   }

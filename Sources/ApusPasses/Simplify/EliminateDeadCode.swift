@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 
 /// Removes ops without effects whose results nobody needs, and the results of `if` and the carried
 /// values of `while` that nobody needs.
@@ -64,7 +65,8 @@ private struct Marking {
         guard let end = f.terminator(of: block) else { continue }
         isLiveOp[end.index] = true
         // Sorting takes the values and the indices to work on, whichever of them is read afterwards.
-        for (index, value) in f.operands(of: end).enumerated() where f.isOfSeveral(value) {
+        for (index, value) in f.operands(of: end).enumerated()
+        where f.isOfSeveral(value) && !isPlanted(.sortsLoseTheirIndices) {
           need(value)
           need(f.result(index, of: op))
         }

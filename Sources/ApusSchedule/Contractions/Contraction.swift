@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// What the lowerings of all contractions share: the blocking, the epilogue and the micro-kernel's operands.
@@ -61,7 +62,7 @@ extension KernelLowering {
     func emit(_ lowering: inout KernelLowering, isFirst: Bool, isLast: Bool) throws {
       try lowering.contract(
         site, lhs, rhs, out, depth: depth, rows: rows, columns: columns, accumulate: !isFirst,
-        positions: isLast ? positions : nil)
+        positions: isLast || isPlanted(.sumsAreFinishedWhileTheyGrow) ? positions : nil)
     }
     switch step {
     case .only: try emit(&self, isFirst: true, isLast: true)

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// Where an element is to be stored.
@@ -26,7 +27,8 @@ extension KernelLowering {
       let index = emitter.builder.subtract(
         emitter.builder.add(start, ahead[axis]), emitter.builder.index(conv.pads[axis]))
       require(emitter.builder.compare(.greaterEqual, index, zero))
-      require(emitter.builder.compare(.less, index, emitter.size(conv.input[axis])))
+      let end = conv.input[isPlanted(.linesAreCheckedAgainstTheWidth) ? conv.last : axis]
+      require(emitter.builder.compare(.less, index, emitter.size(end)))
       at.append(.fixed(index))
     }
     return (at, isInside)

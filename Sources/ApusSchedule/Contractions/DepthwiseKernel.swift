@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension Convolution {
@@ -61,7 +62,8 @@ extension KernelLowering {
       let (leading, reach) = (tap / conv.kernel[last], tap % conv.kernel[last] * conv.dilations[last])
       var slot = emitter.builder.index(leading)
       if patches.sharesLines {
-        slot = emitter.builder.add(emitter.builder.multiply(line, conv.strides[0]), leading * conv.dilations[0])
+        slot = emitter.builder.add(emitter.builder.multiply(line, conv.strides[0]),
+          leading * (isPlanted(.depthwiseTapsIgnoreDilation) ? 1 : conv.dilations[0]))
       }
       let (remainder, offset) = (emitter.builder.index(reach % conv.strides[last]), reach / conv.strides[last])
       let x = emitter.builder.load(

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// Scratch memory in which the micro-kernel reads the taps of a convolution where they lie.
@@ -39,7 +40,8 @@ struct Planes {
       let (remainder, offset) = (column % conv.strides[last], column / conv.strides[last])
       guard sharesLines else { return remainder * area + line * pitch + offset }
       let y = line * conv.dilations[0]
-      return (y % conv.strides[0] * conv.strides[last] + remainder) * area + y / conv.strides[0] * pitch + offset
+      let pitchOfPhases = conv.strides[isPlanted(.planesMixTheirStrides) ? 0 : last]
+      return (y % conv.strides[0] * pitchOfPhases + remainder) * area + y / conv.strides[0] * pitch + offset
     }
     let sums = (block.mostLines - 1) * pitch + block.mostColumns
     width = (sums + columns - 1) / columns * columns
@@ -87,7 +89,8 @@ extension KernelLowering {
       emitter.builder.add(emitter.builder.multiply(between, planes.pitch), block.columns), emitter.builder.index(planes.width))
     try blocks(of: conv.channels, by: channelBlock) { lowering, start, size, step in
       let channel = lowering.emitter.builder.add(
-        lowering.emitter.builder.multiply(block.group, lowering.emitter.size(conv.channels)), start)
+        lowering.emitter.builder.multiply(
+          isPlanted(.groupsReadTheFirstChannels) ? zero : block.group, lowering.emitter.size(conv.channels)), start)
       try lowering.loop(zero, size) { lowering, c, _ in
         try lowering.copyPlane(
           planes, conv, block, channel: lowering.emitter.builder.add(channel, c), to: input, row: c)

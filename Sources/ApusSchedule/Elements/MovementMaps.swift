@@ -94,7 +94,8 @@ extension ElementEmitter {
     guard let (low, high) = range(of: p) else { return .unknown }
     let symbols = builder.function.symbols
     if symbols.lessOrEqual(boundary, low) == .yes { return .yes }
-    if let above = try? Dim.sum(high, 1), symbols.lessOrEqual(above, boundary) == .yes { return .no }
+    let next = isPlanted(.pieceReachesOneBeyond) ? 0 : 1
+    if let above = try? Dim.sum(high, .constant(next)), symbols.lessOrEqual(above, boundary) == .yes { return .no }
     return .unknown
   }
 

@@ -14,10 +14,10 @@ extension ElementEmitter {
     // NaN becomes the zero point.
     let isNumber = elementwise(.equal, [rounded, rounded], .bool)
     let none = builder.literal(.float(0), source, lanes: nil)
-    let ratio = elementwise(.select, [isNumber, rounded, none], source)
+    let ratio = isPlanted(.nanQuantizesToZero) ? rounded : elementwise(.select, [isNumber, rounded, none], source)
     guard target.bitWidth == 64 else {
       // In the wider type the sum is exact wherever it does not saturate.
-      let wide: ElementType = target.bitWidth == 32 ? .f64 : source
+      let wide: ElementType = target.bitWidth == 32 && !isPlanted(.quantizedWordsRoundToSingle) ? .f64 : source
       let sum = elementwise(.add, [builder.convert(ratio, to: wide), builder.convert(zero, to: wide)], wide)
       return builder.convert(sum, to: target)
     }

@@ -55,7 +55,6 @@ struct Folding {
   /// f16 and bf16 fold in f32; others in their own type.
   var wide: ElementType {
     switch (element, code) {
-    case (.f16, .reduceSum) where isPlanted(.sumsOfHalvesStayNarrow): .f16
     case (.f16, .reduceSum), (.bf16, .reduceSum), (.f16, .reduceProd), (.bf16, .reduceProd): .f32
     default: element
     }

@@ -69,7 +69,8 @@ extension KernelLowering {
   /// A short row ends before a core is busy: the lanes of its folds meet one step after the other. Two rows at once fill
   /// the gaps, where no row would be left over.
   private func rowsAtOnce(_ sweep: Sweep, along axis: Int) -> Int {
-    guard !sweep.lanesAreRows, schedule.vectorLanes > 1, let count = sweep.sizes[axis].constantValue, count % 2 == 0,
+    guard !sweep.lanesAreRows, schedule.vectorLanes > 1, let count = sweep.sizes[axis].constantValue,
+      count % 2 == 0 || isPlanted(.lastOddRowIsLeftOut),
       let length = (try? Dim.product(sweep.reduced.map { sweep.sizes[$0] }))?.constantValue, length <= 1024
     else { return 1 }
     return 2
@@ -87,7 +88,7 @@ extension KernelLowering {
       for value in plan.kept[index] ?? [] {
         guard let found = room.firstIndex(where: { emitter.element(of: results[$0]) == emitter.element(of: value) })
         else { continue }
-        stored.append((value, outputs[room.remove(at: found)]))
+        stored.append((value, outputs[isPlanted(.keptValuesShareARow) ? room[found] : room.remove(at: found)]))
       }
       let folded = try fold(folds, over: sweep, at: places, knowing: known, storing: stored)
       for row in places.indices {

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// `non_zero` runs twice over its operand: once to count, so that the host can make room, once to write.
@@ -28,7 +29,7 @@ extension KernelLowering {
     let element = emitter.element(of: x)
     let (first, one) = (emitter.builder.index(0), emitter.builder.index(1))
     emitter.builder.store(first, counter, [first])
-    try scalarNest(emitter.dims(of: x), isParallel: false) { lowering, at, _ in
+    try scalarNest(emitter.dims(of: x), isParallel: isPlanted(.nonZerosAreCountedInParallel)) { lowering, at, _ in
       let value = try lowering.emitter.emit(x, at: at)
       let zero = lowering.emitter.builder.literal(element.zero, element, lanes: nil)
       let isFound = lowering.emitter.elementwise(.notEqual, [value, zero], .bool)

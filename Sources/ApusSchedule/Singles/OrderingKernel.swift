@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// The order of `sort` and `top_k`: by value, NaNs at the end (at the front when descending), and
@@ -25,7 +26,7 @@ private struct Order {
       let (aNaN, bNaN) = (e.elementwise(.notEqual, [a, a], .bool), e.elementwise(.notEqual, [b, b], .bool))
       equal = e.elementwise(.or, [equal, e.elementwise(.and, [aNaN, bNaN], .bool)], .bool)
     }
-    let isEarlier = e.elementwise(.less, [i, j], .bool)
+    let isEarlier = e.elementwise(isPlanted(.tiesOfLongSortsAreUnstable) ? .greater : .less, [i, j], .bool)
     return e.elementwise(.or, [before, e.elementwise(.and, [equal, isEarlier], .bool)], .bool)
   }
 }

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 /// Kernels that change some elements of a copy.
@@ -11,7 +12,8 @@ extension KernelLowering {
     var first: [ValueID] = []
     for axis in shape.indices {
       let raw = try emitter.emit(starts, at: [.fixed(emitter.builder.index(axis))])
-      let start = emitter.builder.maximum(emitter.builder.convert(raw, to: .s64), emitter.builder.index(0))
+      let least = emitter.builder.index(isPlanted(.negativeStartOfAnUpdateIsTaken) ? .min : 0)
+      let start = emitter.builder.maximum(emitter.builder.convert(raw, to: .s64), least)
       let room = emitter.builder.subtract(emitter.size(sizes[axis]), emitter.size(shape[axis]))
       first.append(emitter.builder.minimum(start, room))
     }
@@ -46,7 +48,8 @@ extension KernelLowering {
     }
     guard host.opcode(of: op) == .scatterNd else {
       let axis = host.int("axis", of: op) ?? 0
-      return try scalarNest(emitter.dims(of: indices), isParallel: false) { lowering, at, _ in
+      let isShared = isPlanted(.scattersRunInParallel)
+      return try scalarNest(emitter.dims(of: indices), isParallel: isShared) { lowering, at, _ in
         var target = at
         target[axis] = try lowering.emitter.checkedIndex(indices, at: at, limit: sizes[axis])
         try update(&lowering, at, target)

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# How long the fuzzer takes to find each planted bug, from a seed of its own:
+#
+#     Tests/PlantedTests/measure.sh .build-planted/release/apus [--time SECONDS] [--seed N] [--jobs N] [BUG …] [-- FLAG …]
+#
+# Prints a line for each bug: the seconds until the first failure and its file, or "not found"; then the share found
+# and the median. FLAGs go to `apus fuzz`, to compare with a fuzzer that lacks something. "none" stands for no bug: what
+# is found then is a false alarm. The build holds the bugs if it was made with APUS_PLANTED_BUGS=1.
+set -euo pipefail
+
+apus=${1:?the path of an apus that holds the planted bugs}
+shift
+root=$(cd "$(dirname "$0")/../.." && pwd)
+time=1800 seed=$RANDOM jobs=1 bugs=() flags=()
+while (($#)); do
+  case $1 in
+    --time) time=$2; shift 2 ;;
+    --seed) seed=$2; shift 2 ;;
+    --jobs) jobs=$2; shift 2 ;;
+    --) shift; flags=("$@"); break ;;
+    *) bugs+=("$1"); shift ;;
+  esac
+done
+if ((${#bugs[@]} == 0)); then
+  mapfile -t bugs < <(sed -n 's/^  case \([A-Za-z0-9]*\)$/\1/p' "$root/Sources/ApusSupport/PlantedBug.swift")
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Runs one campaign until it has written a failure, has crashed or its time is over.
+measure() {
+  local bug=$1 number=$2 failures=$work/$1.failures
+  local start=$EPOCHREALTIME planted=$bug found=""
+  [[ $bug == none ]] && planted=""
+  APUS_PLANTED_BUG=$planted "$apus" fuzz --seed $((seed + number)) --time "${time}s" --workers 1 --json \
+    --output "$failures" "${flags[@]}" >"$work/$bug.json" 2>"$work/$bug.err" &
+  local campaign=$!
+  while kill -0 "$campaign" 2>/dev/null; do
+    found=$(find "$failures" -type f -print -quit 2>/dev/null || true)
+    [[ -n $found ]] && break
+    sleep 0.2
+  done
+  local seconds
+  seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+  kill "$campaign" 2>/dev/null || true
+  wait "$campaign" 2>/dev/null || true
+  [[ -z $found ]] && found=$(find "$failures" -type f -print -quit 2>/dev/null || true)
+  if [[ -n $found ]]; then
+    echo "$bug $seconds ${found#"$failures"/}"
+  else
+    echo "$bug not found"
+  fi | tee "$work/$bug.result"
+}
+
+number=0
+for bug in "${bugs[@]}"; do
+  while (($(jobs -rp | wc -l) >= jobs)); do sleep 0.2; done
+  measure "$bug" "$number" &
+  number=$((number + 1))
+done
+wait
+
+cat "$work"/*.result | awk '$2 != "not" { print $2 }' | sort -n >"$work/times"
+count=$(wc -l <"$work/times")
+median=$(awk '{ t[NR] = $1 } END { if (NR) print t[int((NR + 1) / 2)]; else print "-" }' "$work/times")
+echo "$count of ${#bugs[@]} found within $time s each from seed $seed; median $median s of those found"
