@@ -91,8 +91,6 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case concatsOfOtherAxesMerge
   /// A convolution takes in a pad whatever it pads with.
   case anyPaddingIsTakenForZero
-  /// A reduction keeps a dear value for its last sweep although that reads it at other places.
-  case movedValuesAreKept
   /// DCE takes a sort for one of values alone where nobody reads the indices.
   case sortsLoseTheirIndices
 
@@ -181,7 +179,7 @@ public enum PlantedBug: String, CaseIterable, Sendable {
 
   // MARK: Epilogue
 
-  /// An epilogue is run for the rows of the first register block.
+  /// An epilogue is run for the columns of the first register block.
   case epilogueForgetsItsBlock
   /// An epilogue that reads a value for each line is run as if it read one for each plane.
   case epiloguesIgnoreTheirLine

@@ -11,6 +11,7 @@ import Foundation
 ///     // passes: canonicalize, cse        what it goes through; the standard pipeline otherwise
 ///     // seeds: 3 8                       of the inputs; 1 2 3 otherwise
 ///     // check: verify                    what counts: the ids that the verifier finds,
+///     // check: text                      what is read and printed again,
 ///     // check: bits                      or the bits of the results; the judge's verdict otherwise
 struct Witness {
   let source: SourceText
@@ -38,6 +39,7 @@ struct Witness {
       let ids = module.verify().map(\.id)
       return ids.isEmpty ? "accepted" : ids.joined(separator: " ")
     }
+    if settings["check"] == "text" { return module.text() }
     if settings["check"] == "bits" { return try bits(module) }
     let passes = try settings["passes"].map { try Pipeline.parse($0) } ?? Passes.standard
     let judge = Judge()

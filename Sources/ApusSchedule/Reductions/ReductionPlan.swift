@@ -1,5 +1,4 @@
 import ApusIR
-import ApusSupport
 
 /// The order in which a reduction kernel folds and computes.
 ///
@@ -38,8 +37,7 @@ struct ReductionPlan {
     var kept: [Int: [ValueID]] = [:]
     for op in host.ops(in: body) where Self.isDear(host.opcode(of: op)) {
       let value = host.result(of: op)
-      guard host.type(of: value).dims == shape, !moved.contains(value) || isPlanted(.movedValuesAreKept),
-        let readers = readers[value], readers.count > 1,
+      guard host.type(of: value).dims == shape, !moved.contains(value), let readers = readers[value], readers.count > 1,
         let firstReader = readers.min()
       else { continue }
       kept[firstReader, default: []].append(value)
