@@ -3,9 +3,9 @@
 #
 #     Tests/PlantedTests/measure.sh .build-planted/release/apus [--time SECONDS] [--seed N] [--jobs N] [BUG …] [-- FLAG …]
 #
-# Prints a line for each bug: the seconds until the first failure and its file, or "not found"; then the share found
-# and the median. FLAGs go to `apus fuzz`, to compare with a fuzzer that lacks something. "none" stands for no bug: what
-# is found then is a false alarm. The build holds the bugs if it was made with APUS_PLANTED_BUGS=1.
+# Prints a line for each bug: the seconds until the first failure and its key, or "not found"; then the share found
+# and the median. A failure that is there without the bug, too, is none of it; `apus fuzz` says so of its case. FLAGs go
+# to `apus fuzz`, to compare with a fuzzer that lacks something. The build must hold the bugs: APUS_PLANTED_BUGS=1.
 set -euo pipefail
 
 apus=${1:?the path of an apus that holds the planted bugs}
@@ -28,16 +28,30 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Runs one campaign until it has written a failure, has crashed or its time is over.
+# The first failure in a folder that the bug alone is to blame for, each being asked about once.
+blamed() {
+  local failures=$1 known=$2 case key
+  for case in "$failures"/*/case.ir; do
+    [[ -e $case ]] || continue
+    key=$(basename "$(dirname "$case")")
+    grep -qx "$key" "$known" 2>/dev/null && continue
+    if APUS_PLANTED_BUG="" "$apus" fuzz "$case" >/dev/null 2>&1; then
+      echo "$key"
+      return
+    fi
+    echo "$key" >>"$known"
+  done
+}
+
+# Runs one campaign until it has found the bug or its time is over.
 measure() {
-  local bug=$1 number=$2 failures=$work/$1.failures
-  local start=$EPOCHREALTIME planted=$bug found=""
-  [[ $bug == none ]] && planted=""
-  APUS_PLANTED_BUG=$planted "$apus" fuzz --seed $((seed + number)) --time "${time}s" --workers 1 --json \
+  local bug=$1 number=$2 failures=$work/$1.failures known=$work/$1.known
+  local start=$EPOCHREALTIME found=""
+  APUS_PLANTED_BUG=$bug "$apus" fuzz --seed $((seed + number)) --time "${time}s" --workers 1 --json \
     --output "$failures" "${flags[@]}" >"$work/$bug.json" 2>"$work/$bug.err" &
   local campaign=$!
   while kill -0 "$campaign" 2>/dev/null; do
-    found=$(find "$failures" -type f -print -quit 2>/dev/null || true)
+    found=$(blamed "$failures" "$known")
     [[ -n $found ]] && break
     sleep 0.2
   done
@@ -45,12 +59,8 @@ measure() {
   seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
   kill "$campaign" 2>/dev/null || true
   wait "$campaign" 2>/dev/null || true
-  [[ -z $found ]] && found=$(find "$failures" -type f -print -quit 2>/dev/null || true)
-  if [[ -n $found ]]; then
-    echo "$bug $seconds ${found#"$failures"/}"
-  else
-    echo "$bug not found"
-  fi | tee "$work/$bug.result"
+  [[ -z $found ]] && found=$(blamed "$failures" "$known")
+  if [[ -n $found ]]; then echo "$bug $seconds $found"; else echo "$bug not found"; fi | tee "$work/$bug.result"
 }
 
 number=0
