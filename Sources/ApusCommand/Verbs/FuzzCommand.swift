@@ -104,7 +104,7 @@ struct FuzzWorkerCommand: ParsableCommand {
     let settings = try cases.settings
     let start = ContinuousClock.now
     var worker = Worker(
-      settings, source: DrawnCases(settings), isolated: cases.worker(seed: settings.seed), now: { ContinuousClock.now - start },
+      settings, source: GuidedCases(settings, guidance: cases.guidance), isolated: cases.worker(seed: settings.seed), now: { ContinuousClock.now - start },
       write: { line in
         // Nobody listens any more.
         if FileWriting.write(Array(line.utf8), to: STDOUT_FILENO) != nil { _exit(1) }
@@ -126,6 +126,12 @@ struct CaseOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("What is compared, on every case: a,b (default: all, the dear ones on some).", valueName: "list"))
   var oracles: String?
+
+  @Flag(help: "Draw each case anew, instead of changing those that reached something new in the compiler.")
+  var noCoverage = false
+
+  @Flag(help: "Change the graphs of cases only, not their passes.")
+  var noPassMutation = false
 
   func validate() throws {
     if !(1...1000).contains(ops) { throw ValidationError("--ops takes a number from 1 to 1000") }
@@ -153,11 +159,17 @@ struct CaseOptions: ParsableArguments {
     }
   }
 
+  var guidance: GuidedCases.Guidance {
+    GuidedCases.Guidance(usesCoverage: !noCoverage, changesPasses: !noPassMutation)
+  }
+
   /// A worker with the same settings.
   func worker(seed: UInt64) -> WorkerCommand {
     var words = ["fuzz-worker", "--seed", "\(seed)", "--ops", "\(ops)"]
     if let passes { words += ["--passes", passes] }
     if let oracles { words += ["--oracles", oracles] }
+    if noCoverage { words.append("--no-coverage") }
+    if noPassMutation { words.append("--no-pass-mutation") }
     return WorkerCommand(Bundle.main.executablePath ?? CommandLine.arguments[0], words)
   }
 }

@@ -74,7 +74,11 @@ public final class Campaign {
         try save()
       }
     }
-    for member in crew { member.process.kill() }
+    for index in crew.indices {
+      crew[index].process.kill()
+      for line in crew[index].process.lines() { try take(line, from: index) }
+      try finishReduction(index)
+    }
     report.elapsed = surroundings.now() - start
     try save()
     writeStatistics(.end)
@@ -143,13 +147,18 @@ extension Campaign {
     case .statistics(let statistics): report.coverage.add(statistics)
     case .finished:
       if crew[index].current != nil { countCase() }
+      try finishReduction(index)
       crew[index].rest()
     case .reduced(_, let failure, let ops, let text):
       report.findings.replace(failure.key, by: failure, text, ops: ops)
-      guard let finding = report.findings[failure.key] else { return }
-      try settings.failures.write(finding, settings.cases)
-      writeFailure(finding, "reduced")
     }
+  }
+
+  /// What a reduction has left is worth keeping even where it did not come to its end.
+  private func finishReduction(_ index: Int) throws(DiagnosticError) {
+    guard case .reduce(let key)? = crew[index].job, let finding = report.findings[key], finding.isReduced else { return }
+    try settings.failures.write(finding, settings.cases)
+    writeFailure(finding, "reduced")
   }
 
   private func countCase() {
@@ -160,6 +169,7 @@ extension Campaign {
   /// Another worker takes the place of one that has ended, which costs the case that it was at.
   private func replace(_ index: Int, _ now: Duration) throws(DiagnosticError) {
     let member = crew[index]
+    try finishReduction(index)
     if case .run(let range)? = member.job {
       let number = member.current ?? range.lowerBound
       let isOnceMore = member.current == nil || member.askedToEnd != nil && slow.insert(number).inserted

@@ -7,7 +7,7 @@ import Foundation
 ///
 ///     case.ir       the module, its passes and its seed; case.bin, where there are constants that are too large for it
 ///     inputs.npz    the first inputs that the seed makes
-///     case.txt      what was found, and the commands that find it again
+///     case.txt      what was found, and the command that finds it again
 public struct FailureFolder: Sendable {
   public let path: String
 
@@ -25,11 +25,11 @@ public struct FailureFolder: Sendable {
     let folder = folder(finding.key)
     try Folder.make(folder)
     try finding.text?.write(named: "case", in: folder)
-    let commands = (finding.text == nil ? [] : ["apus fuzz '\(folder)/case.ir'"]) + [settings.command(finding.number)]
+    let command = finding.text == nil ? settings.command(finding.number) : "apus fuzz '\(folder)/case.ir'"
     let facts = [
       "key: \(finding.key)", "oracle: \(finding.failure.oracle.rawValue)", "pass: \(finding.failure.pass ?? "none")",
       "seed: \(settings.seed), case \(finding.number)", "passes: \(finding.text?.header("passes") ?? "unknown")",
-      "ops: \(finding.ops)\(finding.isReduced ? ", reduced" : "")", "again: \(commands.joined(separator: "\n       "))",
+      "ops: \(finding.ops)\(finding.isReduced ? ", reduced" : "")", "again: \(command)",
     ]
     try TextFile.write(facts.joined(separator: "\n") + "\n\n\(finding.failure.detail)\n", path: folder + "/case.txt")
     guard finding.failure.isReadable, let fuzzCase = try? finding.text?.fuzzCase(), let main = fuzzCase.module.functions.first

@@ -2,7 +2,6 @@ import ApusSupport
 
 /// Makes failing cases smaller inside of a worker.
 struct FailureReduction {
-  let settings: CaseSettings
   let judge: Judge
   /// Starts a worker for cases that end the process that judges them; nil where there is none.
   let isolated: WorkerCommand?
@@ -13,19 +12,18 @@ struct FailureReduction {
   /// What a candidate may take that is judged in a process of its own.
   private static let candidateTimeout = Duration.seconds(5)
 
-  /// A smaller case that fails alike.
-  func reduce(_ fuzzCase: FuzzCase, _ failure: Failure) -> CaseReduction? {
+  /// Finds smaller and smaller cases that fail alike.
+  func reduce(_ fuzzCase: FuzzCase, _ failure: Failure, whenKept: @escaping (CaseReduction) -> Void) {
     let reducer = Reducer(Reducer.Limits(tries: 2000, duration: Self.duration))
     let hooks = Reducer.Hooks(clock: now)
     switch failure.oracle {
     case .crash, .hang:
-      guard let isolated else { return nil }
+      guard let isolated else { return }
       let judge = IsolatedJudge(isolated, timeout: Self.candidateTimeout, now: now)
-      return reducer.reduce(fuzzCase, failingLike: failure, hooks) { try judge.judge($0) }
+      _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
     case .verifier, .text, .passes, .compile, .code, .loops, .threads, .replay, .inputs, .plan, .determinism:
-      // Dear oracles look at candidates only if it is about them.
-      judge.oracles = (settings.oracles ?? Set(Oracle.judged.filter { CaseSettings.shares[$0] == nil })).union([failure.oracle])
-      return reducer.reduce(fuzzCase, failingLike: failure, hooks) { try judge.judge($0) }
+      judge.oracles = failure.decisiveOracles
+      _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
     }
   }
 }

@@ -25,7 +25,7 @@ public struct Worker<Source: CaseSource> {
     self.settings = settings
     self.source = source
     self.judge = judge
-    reduction = FailureReduction(settings: settings, judge: judge, isolated: isolated, now: now)
+    reduction = FailureReduction(judge: judge, isolated: isolated, now: now)
     self.write = write
   }
 
@@ -74,9 +74,12 @@ public struct Worker<Source: CaseSource> {
   }
 
   private func reduce(_ number: Int, _ failure: Failure, _ text: CaseText) {
-    guard let fuzzCase = try? text.fuzzCase(), let smaller = reduction.reduce(fuzzCase, failure) else { return }
-    let ops = smaller.fuzzCase.module.computingOpCount
-    say(.reduced(number, smaller.failure, ops: ops, CaseText(smaller.fuzzCase)))
+    guard let fuzzCase = try? text.fuzzCase() else { return }
+    let write = write
+    reduction.reduce(fuzzCase, failure) { smaller in
+      let ops = smaller.fuzzCase.module.computingOpCount
+      write(WorkerReport.reduced(number, smaller.failure, ops: ops, CaseText(smaller.fuzzCase)).line)
+    }
   }
 
   private mutating func report() { say(.statistics(reporting.news(source.drawn, reached: source.reached))) }

@@ -58,7 +58,7 @@ enum WorkerReport: Equatable {
   case statistics(DrawStatistics)
   /// The request is done.
   case finished
-  /// What a failing case was made into.
+  /// What a failing case was made into so far.
   case reduced(Int, Failure, ops: Int, CaseText)
 
   var line: String {
