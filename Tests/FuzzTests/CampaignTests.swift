@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test func aHangCostsItsCase() throws {
-    let report = try campaign(worker("[ $n = 4 ] && sleep 100"), Scratch(), timeout: .milliseconds(400))
+    let report = try campaign(worker("[ $n = 4 ] && sleep 100"), Scratch(), timeout: .seconds(2))
     #expect(report.findings.list.map(\.failure.oracle) == [.hang] && report.findings.list.first?.number == 4)
     // It was tried twice.
     #expect(report.cases == 10 && report.lostWorkers == 2)
@@ -88,7 +88,7 @@ import Testing
   @Test func aMachineThatWasBusyIsNoBug() throws {
     let scratch = try Scratch()
     let body = "[ $n = 4 ] && mkdir '\(scratch.path)/tried' 2>/dev/null && sleep 100"
-    let report = try campaign(worker(body), scratch, timeout: .milliseconds(400))
+    let report = try campaign(worker(body), scratch, timeout: .seconds(2))
     #expect(report.findings.isEmpty && report.cases == 10 && report.lostWorkers == 1)
   }
 
