@@ -90,7 +90,13 @@ private let calls: [(String, [String])] = [
       "x: f16[B, C], y: f16[C], z: f16[C]",
     ]
   ),
-  ("instance_norm(x, y, z)", ["x: f32[2, 4, 5], y: f32[4], z: f32[4]", "x: f32[B, C, H, W], y: f32[C], z: f32[C]"]),
+  (
+    "instance_norm(x, y, z)",
+    [
+      "x: f32[2, 4, 5], y: f32[4], z: f32[4]", "x: f32[B, C, H, W], y: f32[C], z: f32[C]",
+      "x: f16[B, C], y: f16[C], z: f16[C]",
+    ]
+  ),
   (
     "batch_norm(x, y, z, u, v)",
     [

@@ -623,7 +623,7 @@ extension OpInfo {
     ],
     traits: [.pure],
     phases: [.graph],
-    body: "ones = repeat(1, rank(x) - 2)\nlayer_norm(x, axis: 2, epsilon: epsilon) * reshape(scale, shape: [shape(x)[1]] ++ ones) + reshape(bias, shape: [shape(x)[1]] ++ ones)",
+    body: "ones = repeat(1, rank(x) - 2)\ny = if rank(x) > 2 { layer_norm(x, axis: 2, epsilon: epsilon) } else { reshape(layer_norm(reshape(x, shape: shape(x) ++ [1]), axis: 2, epsilon: epsilon), shape: shape(x)) }\ny * reshape(scale, shape: [shape(x)[1]] ++ ones) + reshape(bias, shape: [shape(x)[1]] ++ ones)",
     maxULP: nil)
 
   static let batchNorm = OpInfo(
