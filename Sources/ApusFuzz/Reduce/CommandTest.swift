@@ -67,7 +67,9 @@ public enum ReducedFile {
   public static func write(_ module: Module, header: String, path: String) throws(DiagnosticError) {
     let file = path + ".bin"
     let name = file.split(separator: "/").last.map(String.init) ?? file
-    let document = module.document(TextOptions(constantsFile: name))
+    var whole = module
+    whole.dropConstantFiles()
+    let document = whole.document(TextOptions(constantsFile: name))
     if !document.blocks.isEmpty { try ConstantsFile.write(document.blocks, path: file) }
     try TextFile.write(header + document.text, path: path)
   }

@@ -155,7 +155,7 @@ extension ReductionSearch {
 
 extension Module {
   /// Constants then lie in no file: their bytes are written with the module.
-  fileprivate mutating func dropConstantFiles() {
+  mutating func dropConstantFiles() {
     for id in ids {
       for op in self[id].allOps() where self[id].opcode(of: op) == .constant {
         guard case .tensor(let constant)? = self[id].attribute("value", of: op), constant.origin != nil
