@@ -141,6 +141,18 @@ enum CanonicalText {
   #expect(try parsed(text).text() == text)
 }
 
+@Test func symbolsWithoutANameNeedNoOrder() throws {
+  var function = Function(name: "f")
+  let open = Dim.symbol(function.symbols.append(Symbol(name: "", origin: .value)))
+  let n = Dim.symbol(function.symbols.intern("N"))
+  let x = function.addParameter(TensorType(.f32, [n]), name: "x")
+  function.insert(.nonZero, [x], results: [TensorType(.s64, [1, open])], at: .end(of: function.entry))
+  function.insert(.return, [], results: [], at: .end(of: function.entry))
+  let text = Module(function).text()
+  #expect(text.contains("func @f(%x: f32[N]) {"))
+  #expect(try parsed(text).text() == text)
+}
+
 @Test func obligationsAreThoseOfEveryRun() throws {
   let text = """
     apus-ir 1

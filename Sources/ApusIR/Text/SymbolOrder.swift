@@ -29,9 +29,10 @@ struct SymbolOrder {
     let isBounded = Set(bounded)
     let order = walk.order.filter { walk.header[$0.index] } + bounded
       + walk.order.filter { !walk.header[$0.index] && !isBounded.contains($0) }
-    if order.contains(where: { !(names[$0] ?? symbols[$0].name).isEmpty }) {
-      needsList = needsList || zip(order, order.dropFirst()).contains { $0 > $1 }
-    }
+    // A list cannot say where those stand that have no name, and it does not matter: no expression holds them.
+    let isNamed = Set(named)
+    let listed = order.filter { isNamed.contains($0) }
+    needsList = needsList || zip(listed, listed.dropFirst()).contains { $0 > $1 }
   }
 
   /// `B, T, N?`.
