@@ -61,7 +61,7 @@ import Testing
     let run = try Command("reduce", file, "--test", "echo why >&2; grep -q matmul {}", "-o", scratch.path("o.ir"))
     #expect(run.status == 1 && run.errors.contains("error[reduce.test]") && run.errors.contains("why"), "\(run.errors)")
     #expect(!FileManager.default.fileExists(atPath: scratch.path("o.ir")))
-    let late = try Command("reduce", file, "--test", "sleep 60", "--test-timeout", "100ms")
+    let late = try Command("reduce", file, "--test", "sleep 60; true", "--test-timeout", "100ms")
     #expect(late.status == 1 && late.errors.contains("longer than"), "\(late.errors)")
     #expect(try Command("reduce", file).status == 3)
     #expect(try Command("reduce", file, "--test", " ").status == 3)
