@@ -137,8 +137,8 @@ struct Folding {
   }
 
   /// The state after one more element (or one more of each lane).
-  func step(_ emitter: inout ElementEmitter, _ state: [ValueID], _ x: ValueID, at position: Position) -> [ValueID] {
-    guard isArg else { return combine(&emitter, state, [emitter.builder.convert(x, to: wide)]) }
+  func step(_ emitter: inout ElementEmitter, _ state: [ValueID], _ x: ValueID, at position: Position?) -> [ValueID] {
+    guard isArg, let position else { return combine(&emitter, state, [emitter.builder.convert(x, to: wide)]) }
     var isBetter = emitter.elementwise(comparison, [x, state[0]], .bool)
     if element.isFloat {
       var isNaN = emitter.elementwise(.notEqual, [x, x], .bool)

@@ -255,7 +255,7 @@ private struct FoldGroup {
       for (number, folding) in foldings.enumerated() {
         let x = try lowering.emitter.emit(folding.operand, at: at)
         let range = ranges[row * foldings.count + number]
-        next += folding.step(&lowering.emitter, Array(state[range]), x, at: at[folding.axis(at.count)])
+        next += folding.step(&lowering.emitter, Array(state[range]), x, at: at.isEmpty ? nil : at[folding.axis(at.count)])
       }
     }
     return next
