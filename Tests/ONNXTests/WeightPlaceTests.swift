@@ -51,13 +51,13 @@ import Testing
     #expect(constants.count == 8)
     let width = element.byteCount
     var offsets: Set<Int> = []
-    try file.file.storage.withUnsafeBytes { whole in
-      let start = try #require(whole.baseAddress)
-      for tensor in constants {
-        let address = try #require(tensor.withUnsafeBytes { $0.baseAddress })
-        #expect(address >= start && address + tensor.byteCount <= start + whole.count)
-        offsets.insert(Int(bitPattern: address) % width)
-      }
+    let (begin, size) = file.file.storage.withUnsafeBytes { ($0.baseAddress, $0.count) }
+    let start = try #require(begin)
+    for tensor in constants {
+      let place = tensor.withUnsafeBytes { $0.baseAddress }
+      let address = try #require(place)
+      #expect(address >= start && address + tensor.byteCount <= start + size)
+      offsets.insert(Int(bitPattern: address) % width)
     }
     #expect(width == 1 || offsets.contains { $0 != 0 }, "no odd address is tried")
     #expect(constants.allSatisfy { tensor in (try? Self.ramp(element, [5, 100])) == tensor })
