@@ -43,7 +43,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: path) }
     try Data(Self.model(element, [5, 100]).bytes).write(to: URL(fileURLWithPath: path))
     let file = try ONNXFile(path: path)
-    guard case .module(let module, _) = try file.imported() else {
+    guard case .module(let module, _, _) = try file.imported() else {
       Issue.record("the model asks for values")
       return
     }
