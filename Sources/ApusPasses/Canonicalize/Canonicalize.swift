@@ -69,6 +69,24 @@ extension Function {
   /// Whether nobody reads an op that does nothing else than yield results.
   func isTriviallyDead(_ op: OpID) -> Bool {
     guard opcode(of: op).isPure else { return false }
-    return (0..<resultCount(of: op)).allSatisfy { isUnused(result($0, of: op)) }
+    return (0..<resultCount(of: op)).allSatisfy { isUnused(result($0, of: op)) } && !bringsInSizes(op)
+  }
+
+  /// Whether others state a size that the data of an op define.
+  private func bringsInSizes(_ op: OpID) -> Bool {
+    guard opcode(of: op).traits.contains(.dataDependentShape) else { return false }
+    func symbols(_ dims: [Dim]) -> Set<SymbolID> {
+      var found: Set<SymbolID> = []
+      for dim in dims { dim.forEachSymbol { if self.symbols[$0].origin == .value { found.insert($0) } } }
+      return found
+    }
+    let own = symbols(results(of: op).flatMap { type(of: $0).dims })
+    guard !own.isEmpty else { return false }
+    return allOps().contains { other in
+      if other == op { return false }
+      var dims = (results(of: other) + regions(of: other).flatMap { parameters(of: $0) }).flatMap { type(of: $0).dims }
+      for entry in attributes(of: other) { if case .dims(let stated) = entry.value { dims += stated } }
+      return !symbols(dims).isDisjoint(with: own)
+    }
   }
 }

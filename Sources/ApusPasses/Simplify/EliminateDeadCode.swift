@@ -24,10 +24,20 @@ private struct Marking {
   private var isLiveOp: [Bool]
   private var isLiveValue: [Bool]
   private var pending: [ValueID] = []
+  /// The values that bring in sizes which data define: whatever states such a size needs them.
+  private var sources: [SymbolID: ValueID] = [:]
 
   init(_ f: Function) {
     isLiveOp = Array(repeating: false, count: f.opCapacity)
     isLiveValue = Array(repeating: false, count: f.valueCapacity)
+    guard f.symbols.ids.contains(where: { f.symbols[$0].origin == .value }) else { return }
+    f.forEachOp { op in
+      for value in f.results(of: op) + f.regions(of: op).flatMap({ f.parameters(of: $0) }) {
+        for dim in f.type(of: value).dims {
+          dim.forEachSymbol { if f.symbols[$0].origin == .value, sources[$0] == nil { sources[$0] = value } }
+        }
+      }
+    }
   }
 
   mutating func run(_ f: Function) {
@@ -53,6 +63,7 @@ private struct Marking {
     if isLiveOp[op.index] { return }
     isLiveOp[op.index] = true
     if let owner = f.owner(of: f.block(of: op)) { keep(owner, f) }
+    needSizes(of: op, f)
     switch f.opcode(of: op) {
     case .while:
       if let end = f.terminator(of: f.region(0, of: op)) { keep(end, f) }
@@ -73,6 +84,20 @@ private struct Marking {
       }
     case .yield where f.owner(of: f.block(of: op)) != nil: break
     case _: for operand in f.operands(of: op) { need(operand) }
+    }
+  }
+
+  /// Keeps what defines the sizes that an op states.
+  private mutating func needSizes(of op: OpID, _ f: Function) {
+    if sources.isEmpty { return }
+    var dims = (f.results(of: op) + f.regions(of: op).flatMap { f.parameters(of: $0) }).flatMap { f.type(of: $0).dims }
+    for entry in f.attributes(of: op) { if case .dims(let stated) = entry.value { dims += stated } }
+    var needed: [ValueID] = []
+    for dim in dims { dim.forEachSymbol { if let value = sources[$0] { needed.append(value) } } }
+    // What an op brings in itself comes with whichever of its results is needed.
+    for value in needed {
+      if f.definingOp(of: value) == op || f.parameterOrigin(of: value)?.block.isRegion(of: op, f) == true { continue }
+      need(value)
     }
   }
 
@@ -164,6 +189,10 @@ private struct Marking {
   private func kept(_ values: [ValueID], _ live: [Bool]) -> [ValueID] {
     values.indices.filter { live[$0] }.map { values[$0] }
   }
+}
+
+extension BlockID {
+  fileprivate func isRegion(of op: OpID, _ f: Function) -> Bool { f.owner(of: self) == op }
 }
 
 extension Function {
