@@ -14,7 +14,10 @@ extension Canonicalization {
       guard let inner = f.definingOp(of: f.operand(0, of: op), .convert) else { return .unchanged }
       let x = f.operand(0, of: inner)
       let result = f.type(of: f.result(of: op))
-      guard f.type(of: x).element.isContained(in: f.type(of: f.operand(0, of: op)).element) else { return .unchanged }
+      let (first, middle, last) = (f.type(of: x).element, f.type(of: f.operand(0, of: op)).element, result.element)
+      guard first.isContained(in: middle) else { return .unchanged }
+      // A float that is no value of an integer type saturates there, an integer wraps.
+      if first.isInteger, middle.isFloat, last.isInteger, !first.isContained(in: last) { return .unchanged }
       if f.type(of: x) == result { return .replaced([x]) }
       return .replaced([f.insert(.convert, [x], [], result, before: op)])
     },
