@@ -11,6 +11,8 @@ public struct FuzzCase: Sendable {
 
   public init(_ module: Module, passes: Pipeline = Passes.standard, seed: UInt64) {
     self.module = module
+    // A case is whole by itself: what it was read from may be gone when it is printed and read again.
+    self.module.dropConstantFiles()
     self.passes = passes
     self.seed = seed
   }
