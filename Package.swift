@@ -86,7 +86,7 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "Apus", "ApusCompiler", "ApusFuzz", "ApusIR", "ApusONNX", "ApusTensor", "ApusTarget", "ApusSupport",
+        "Apus", "ApusCompiler", "ApusFuzz", "ApusPasses", "ApusIR", "ApusONNX", "ApusTensor", "ApusTarget", "ApusSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "SpecGen", dependencies: ["ApusSpec", "ApusSupport"]),

@@ -75,7 +75,7 @@ import Testing
     #expect(variants == 2)
     // A number of conditions as one, by way of numbers.
     let counted = squeezing([
-      Node("LessOrEqual", ["n", "two"], ["a"]), Node("Less", ["t", "two"], ["b"]), Node("And", ["a", "b"], ["ab"]),
+      Node("LessOrEqual", ["n", "two"], ["p"]), Node("Less", ["t", "two"], ["q"]), Node("And", ["p", "q"], ["ab"]),
       Node("Cast", ["ab"], ["number"], ["to": 7]), Node("Mul", ["number", "t"], ["product"]), Node("Cast", ["product"], ["c"], ["to": 9]),
     ])
     let (second, count) = try shapes(counted, inputs)

@@ -15,7 +15,7 @@ struct ReduceCommand: ParsableCommand {
       {passes} for the passes; the path is appended where there is no {}. A candidate that the verifier refuses is never
       tried.
 
-          apus reduce big.ir --test 'apus run {} 2>&1 | grep -q "error\\[run.memory"'
+          apus reduce big.ir --test 'apus run {} 2>&1 | grep -q run.memory'
           apus reduce big.ir --passes standard --test '! apus opt {} --passes {passes} --verify-semantics'
 
       Comments at the head of a .ir file stay there; `// passes:` and `// seed:` among them, as `apus fuzz` writes them,

@@ -1,4 +1,4 @@
-import CCoverage
+internal import CCoverage
 
 /// The branches of our own Swift code, which an instrumented build counts.
 ///

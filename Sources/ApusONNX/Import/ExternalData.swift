@@ -39,10 +39,11 @@ final class ExternalData: Sendable {
   }
 
   private func file(at path: String, for proto: TensorProto) throws(DiagnosticError) -> FileBytes {
-    if let known = files.withLock({ $0[path] }) { return known }
+    let key = path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    if let known = files.withLock({ $0[key] }) { return known }
     do {
       let file = try folder.open(path)
-      files.withLock { $0[path] = file }
+      files.withLock { $0[key] = file }
       return file
     } catch {
       throw wrong("external data in \(quoted(path)): \(error.diagnostics.first?.message ?? "it cannot be read")", proto)

@@ -180,11 +180,12 @@ private struct BoxSelection {
 
   func result() throws -> ValueID {
     let (given, scores) = (try n.value(0), try n.value(1))
-    guard n.rank(given) == 3, n.dims(given)[2] == 4, n.rank(scores) == 3 else {
+    guard n.rank(given) == 3, n.areEqual(n.dims(given)[2], 4) != .no, n.rank(scores) == 3 else {
       throw n.error("onnx.operand", "boxes are [batch, boxes, 4], and scores [batch, classes, boxes]")
     }
     let dims = n.dims(scores)
     try n.context.emitter.require(dims[0], equals: n.dims(given)[0])
+    try n.context.emitter.require(n.dims(given)[2], equals: 4)
     try n.context.emitter.require(dims[2], equals: n.dims(given)[1])
     let boxes = try self.boxes(given)
     let overlap = try n.optionalValue(3).map { try n.reshape($0, []) } ?? n.scalar(0, n.element(given))

@@ -80,10 +80,11 @@ private struct GridSampling {
     isAligned = try n.flag("align_corners")
     (x, grid) = (try n.value(0), try n.value(1))
     let k = n.rank(x) - 2
-    guard k >= 1, n.rank(grid) == k + 2, n.dims(grid)[k + 1] == .constant(k) else {
+    guard k >= 1, n.rank(grid) == k + 2, n.areEqual(n.dims(grid)[k + 1], .constant(k)) != .no else {
       throw n.error("onnx.operand", "the grid holds \(max(k, 1)) coordinates for each place of each image")
     }
     try n.context.emitter.require(n.dims(x)[0], equals: n.dims(grid)[0])
+    try n.context.emitter.require(n.dims(grid)[k + 1], equals: .constant(k))
     spatial = Array(n.dims(x).dropFirst(2))
     places = Array(n.dims(grid)[1...k])
     wide = n.element(grid) == .f64 || n.element(x) == .f64 ? .f64 : .f32
