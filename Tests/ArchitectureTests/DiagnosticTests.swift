@@ -6,7 +6,7 @@ import Testing
   /// What no input reaches: they stand for a system or an LLVM that fails, or for a bug of ours.
   private static let unreachable: Set<String> = [
     "compile.internal", "run.internal", "custom.failed", "custom.closure", "llvm.emit", "llvm.target",
-    "tensor.no-memory", "onnx.internal",
+    "tensor.no-memory", "onnx.internal", "reduce.command",
     // Declarations of ops that contradict themselves, and an op that has been declared but not lowered.
     "composite.shape", "weight.place", "buffers.unsupported",
   ]

@@ -58,6 +58,18 @@ import Testing
     #expect(report.cases == 100 && report.ownCases == 100 && report.findings.isEmpty && report.lostWorkers == 0)
   }
 
+  @Test func workersThatDoNotStartEndTheCampaign() throws {
+    let error = #expect(throws: DiagnosticError.self) { try campaign(WorkerCommand("/bin/false", []), Scratch()) }
+    #expect(error?.diagnostics.first?.id == "fuzz.worker")
+  }
+
+  @Test func aCorpusOfSomethingElseIsRefused() throws {
+    let scratch = try Scratch()
+    try Data("{\"what\": 1}".utf8).write(to: URL(fileURLWithPath: scratch.path + "/campaign.json"))
+    let error = #expect(throws: DiagnosticError.self) { try campaign(worker(":"), scratch) }
+    #expect(error?.diagnostics.first?.id == "fuzz.corpus")
+  }
+
   @Test func aCrashCostsItsCase() throws {
     let scratch = try Scratch()
     let crash = "[ $n = 3 ] && { echo 'Fatal error: what' >&2; kill -SEGV $$; }"

@@ -29,7 +29,8 @@ import Testing
       #expect(again.seed == fuzzCase.seed && again.passes.description == fuzzCase.passes.description)
       #expect(again.module.isIdentical(to: fuzzCase.module))
     }
-    #expect(throws: DiagnosticError.self) { try CaseText(fields: ["apus-ir 1\n", "c.bin", ""])?.fuzzCase() }
+    let error = #expect(throws: DiagnosticError.self) { try CaseText(fields: ["apus-ir 1\n", "c.bin", ""])?.fuzzCase() }
+    #expect(error?.diagnostics.first?.id == "fuzz.case")
   }
 
   @Test func linesHoldWhateverFieldsSay() {

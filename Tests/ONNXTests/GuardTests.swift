@@ -59,6 +59,9 @@ import Testing
     for (own, other) in [(1, 3), (3, 1)] {
       let variant = try model.variant(for: ["x": .tensor(x(2, own))]).model
       let error = #expect(throws: DiagnosticError.self) { try variant.run([x(2, other)]) }
+      #expect(error?.diagnostics.first?.id == "input.shape")
+      // The interpreter names the two sizes only.
+      if isInterpreted { continue }
       #expect(error?.diagnostics.first?.message.contains("compiled for sizes with T \(own == 1 ? "==" : "!=") 1") == true)
     }
   }

@@ -72,5 +72,8 @@ extension ModelImport {
       default: emitter.require(Obligation(.equal, found.size, .constant(found.value), id: "onnx.guard", message: message))
       }
     }
+    // What follows from a guard must not be complained about before it.
+    let obligations = emitter.function.obligations
+    emitter.function.obligations = obligations.filter { $0.id == "onnx.guard" } + obligations.filter { $0.id != "onnx.guard" }
   }
 }
