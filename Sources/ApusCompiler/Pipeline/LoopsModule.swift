@@ -18,6 +18,7 @@ public struct LoopsModule: Sendable {
   /// Throws `DiagnosticError`.
   public init(lowering host: Function, on machine: Machine) throws {
     var host = host
+    hoistConstants(in: &host)
     chooseSchedules(in: &host, on: machine)
     packConstants(in: &host)
     var kernels: [Function] = []

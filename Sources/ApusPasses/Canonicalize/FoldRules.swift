@@ -12,8 +12,8 @@ extension Canonicalization {
       var x = f.operand(0, of: op)
       let type = f.type(of: x)
       guard let axes = f.ints("axes", of: op), axes.allSatisfy({ type.dims[$0] == 1 }) else { return .unchanged }
-      if f.opcode(of: op) == .reduceSum, type.element.isFloat, !axes.isEmpty, !isPlanted(.loneSummandIsItsSum) {
-        // A sum starts at 0, so that of a lone −0 is 0.
+      if f.opcode(of: op) == .reduceSum, type.element.isFloat, !isPlanted(.loneSummandIsItsSum) {
+        // A sum starts at 0, so that of a lone −0 is 0, over no axes as well.
         let zero = f.insertSplat(.zero(type.element), type, before: op)
         x = f.insert(.add, [x, zero], [], type, before: op)
       }

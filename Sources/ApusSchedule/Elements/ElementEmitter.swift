@@ -125,6 +125,8 @@ struct ElementEmitter {
       if code == .broadcast {
         // A scalar computed in the body has no axes; a parameter's view has those it covers.
         let source = host.operand(0, of: op)
+        // What has the shape already is seen as both axes, be they of size 1.
+        if dims(of: source) == flat.shape { return try emit(source, at: p) }
         let coverage = flat.coverage(of: dims(of: source), axes: host.ints("axes", of: op) ?? [])
         return try emit(source, at: flat.positions(coverage, of: p))
       }
