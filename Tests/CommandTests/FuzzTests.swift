@@ -69,7 +69,8 @@ import Testing
   @Test func interruptionEndsWithTheSummary() throws {
     let scratch = try Scratch()
     let run = try Command(
-      shell: "timeout --preserve-status -s INT 3 $APUS fuzz --time 10m --seed 1 --workers 1 --output $OUT",
+      // One signal: a second one ends the command at once.
+      shell: "timeout --foreground --preserve-status -s INT 5 $APUS fuzz --time 10m --seed 1 --workers 1 --output $OUT",
       environment: ["OUT": scratch.path("out")])
     #expect([0, 1].contains(run.status) && run.output.contains("seed: 1\ncases: "), "\(run.status) \(run.errors)")
   }
