@@ -113,12 +113,12 @@ let package = Package(
       path: "Tests/PlantedWitnesses", swiftSettings: plantedBugs),
 
     // Tests
-    .target(name: "OpCases", dependencies: ["ApusIR", "ApusTensor", "ApusSupport"], path: "Tests/OpCases"),
+    .target(name: "OpCases", dependencies: ["ApusFuzz", "ApusIR", "ApusTensor", "ApusSupport"], path: "Tests/OpCases"),
     tests(
       "DifferentialTests",
       [
-        "OpCases", "ApusCompiler", "ApusRuntime", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTarget", "ApusTensor",
-        "ApusSupport",
+        "OpCases", "ApusCompiler", "ApusFuzz", "ApusRuntime", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTarget",
+        "ApusTensor", "ApusSupport",
       ]),
     tests("SupportTests", ["ApusSupport"]),
     tests("PlantedTests", ["ApusSupport"], exclude: ["Witnesses", "measure.sh"]),

@@ -5,6 +5,8 @@ import ApusRuntime
 import ApusSupport
 import ApusTensor
 
+@testable import ApusFuzz
+
 /// A function in both engines.
 struct CompiledFunction {
   let module: Module

@@ -1,40 +1,12 @@
-import ApusSupport
 import ApusTensor
-import Glibc
 
-/// Memory that ends where the process may touch no more: a load or store beyond the last byte crashes. What ends there
-/// starts wherever its size leaves it, mostly at no multiple of a vector.
-enum GuardedMemory {
-  /// A copy of a tensor whose bytes end at the guard.
-  static func copy(_ tensor: Tensor) throws -> Tensor {
-    guard let (bytes, release) = block(tensor.byteCount) else { return tensor }
-    tensor.withUnsafeBytes { bytes.copyMemory(from: $0) }
-    return try Tensor(
-      tensor.elementType, shape: tensor.shape,
-      storage: TensorStorage(borrowing: UnsafeRawBufferPointer(bytes), release: release))
-  }
+@testable import ApusFuzz
 
+extension GuardedMemory {
   /// Room for a tensor, full of ones.
   static func room(_ element: ElementType, shape: [Int]) throws -> Tensor {
     let count = try Tensor.byteCount(of: element, shape: shape)
     guard let (bytes, release) = block(count) else { return try .uninitialized(element, shape: shape) }
     return try Tensor(element, shape: shape, storage: TensorStorage(borrowingWritable: bytes, release: release))
-  }
-
-  private static func block(_ count: Int) -> (UnsafeMutableRawBufferPointer, @Sendable () -> Void)? {
-    let page = Int(getpagesize())
-    let length = (count + page - 1) / page * page
-    guard count > 0,
-      let start = mmap(nil, length + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-      start != MAP_FAILED
-    else { return nil }
-    guard mprotect(start + length, page, PROT_NONE) == 0 else {
-      munmap(start, length + page)
-      return nil
-    }
-    let bytes = UnsafeMutableRawBufferPointer(start: start + (length - count), count: count)
-    bytes.initializeMemory(as: UInt8.self, repeating: 0xFF)
-    nonisolated(unsafe) let block = start
-    return (bytes, { munmap(block, length + page) })
   }
 }

@@ -1,3 +1,4 @@
+import ApusFuzz
 import ApusIR
 import ApusSupport
 import ApusTensor
@@ -155,29 +156,5 @@ public enum OperandValues: Sendable, CaseIterable {
     }
     let number = Int64.random(in: -8...8, using: &generator)
     return element.isFloat ? .float(Double(number) / 4) : .signed(abs(number) % 4)
-  }
-}
-
-extension ElementType {
-  /// Values at which kernels go wrong.
-  fileprivate var extremes: [Scalar] {
-    guard isFloat else {
-      let ends: [Int64] = [0, 1, -1, .max, .min, 63, 64, 7, 8, 31, 32, -2]
-      let width = Int64(bitWidth)
-      let narrow: [Int64] = width < 64 ? [(1 << width) - 1, 1 << (width - 1), (1 << (width - 1)) - 1] : []
-      return (ends + narrow).map { Scalar.signed($0).converted(to: self) }
-    }
-    let (least, normal, most): (Double, Double, Double) =
-      switch self {
-      case .f16: (0x1p-24, 0x1p-14, 65504)
-      case .bf16: (0x1p-133, 0x1p-126, 0x1.FEp127)
-      case .f32: (0x1p-149, 0x1p-126, Double(Float.greatestFiniteMagnitude))
-      case _: (0x1p-1074, 0x1p-1022, .greatestFiniteMagnitude)
-      }
-    let positive: [Double] = [
-      0, least, 3 * least, normal, normal / 2, 1, 0.5, 1.5, 2.5, 3, 88.5, 127.5, 128, 255.5, 32768, 2147483648, 1e10,
-      most, most / 2, .infinity,
-    ]
-    return (positive + positive.map { -$0 } + [.nan]).map { Scalar.float($0).converted(to: self) }
   }
 }

@@ -14,14 +14,8 @@ enum GuardedMemory {
       storage: TensorStorage(borrowing: UnsafeRawBufferPointer(bytes), release: release))
   }
 
-  /// Room for a tensor, full of ones.
-  static func room(_ element: ElementType, shape: [Int]) throws -> Tensor {
-    let count = try Tensor.byteCount(of: element, shape: shape)
-    guard let (bytes, release) = block(count) else { return try .uninitialized(element, shape: shape) }
-    return try Tensor(element, shape: shape, storage: TensorStorage(borrowingWritable: bytes, release: release))
-  }
-
-  private static func block(_ count: Int) -> (UnsafeMutableRawBufferPointer, @Sendable () -> Void)? {
+  /// That many bytes, full of ones, and what gives them back; `nil` where there are none or the system refuses.
+  static func block(_ count: Int) -> (UnsafeMutableRawBufferPointer, @Sendable () -> Void)? {
     let page = Int(getpagesize())
     let length = (count + page - 1) / page * page
     guard count > 0,
