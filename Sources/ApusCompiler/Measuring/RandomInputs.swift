@@ -21,19 +21,9 @@ public struct RandomInputs {
       let upper = min(symbol.bounds.upper ?? .max, max(lower, 1) + 4)
       values[id] = sizes[symbol.name] ?? Int.random(in: max(lower, min(1, upper))...upper, using: &numbers)
     }
-    var inputs: [Tensor] = []
-    for parameter in function.parameters {
-      let type = function.type(of: parameter)
-      var shape: [Int] = []
-      for dim in type.dims {
-        guard let size = try? dim.evaluate({ values[$0] ?? 1 }), size >= 0 else {
-          throw DiagnosticError(id: "inputs.size", "no size was found for \(function.symbols.text(dim))")
-        }
-        shape.append(size)
-      }
-      inputs.append(try tensor(type.element, shape))
+    return try function.inputs(sizes: values) { (element, shape) throws(DiagnosticError) in
+      try tensor(element, shape)
     }
-    return inputs
   }
 
   fileprivate mutating func size() -> Int { Int.random(in: 1...5, using: &numbers) }
@@ -48,6 +38,29 @@ public struct RandomInputs {
     if type == .bool { return .bool(Bool.random(using: &numbers)) }
     if type.isFloat { return .float(Double.random(in: -2...2, using: &numbers)) }
     return .signed(Int64.random(in: 0...largest, using: &numbers))
+  }
+}
+
+extension Function {
+  /// A tensor for each parameter, of the shape that it has for these values of the symbols; 1 stands for those left out.
+  ///
+  /// Throws `inputs.size` when a size comes out negative, and what `make` throws.
+  public func inputs(
+    sizes: [SymbolID: Int], _ make: (ElementType, [Int]) throws(DiagnosticError) -> Tensor
+  ) throws(DiagnosticError) -> [Tensor] {
+    var inputs: [Tensor] = []
+    for parameter in parameters {
+      let type = type(of: parameter)
+      var shape: [Int] = []
+      for dim in type.dims {
+        guard let size = try? dim.evaluate({ sizes[$0] ?? 1 }), size >= 0 else {
+          throw DiagnosticError(id: "inputs.size", "no size was found for \(symbols.text(dim))")
+        }
+        shape.append(size)
+      }
+      inputs.append(try make(type.element, shape))
+    }
+    return inputs
   }
 }
 

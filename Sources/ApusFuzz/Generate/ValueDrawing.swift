@@ -1,3 +1,4 @@
+import ApusCompiler
 import ApusIR
 import ApusSupport
 import ApusTensor
@@ -26,7 +27,7 @@ extension Draw {
 
 extension ElementType {
   /// Values at which kernels go wrong.
-  var extremes: [Scalar] {
+  public var extremes: [Scalar] {
     guard isFloat else {
       let ends: [Int64] = [0, 1, -1, .max, .min, 63, 64, 7, 8, 31, 32, -2]
       let width = Int64(bitWidth)
@@ -63,18 +64,8 @@ public struct InputDrawing: Sendable {
       values[id] = draw.int(lower...min(bounds.upper ?? .max, lower + 7))
     }
     let extreme = draw.one(of: [0, 5, 40])
-    var inputs: [Tensor] = []
-    for parameter in function.parameters {
-      let type = function.type(of: parameter)
-      var shape: [Int] = []
-      for dim in type.dims {
-        guard let size = try? dim.evaluate({ values[$0] ?? 1 }), size >= 0 else {
-          throw DiagnosticError(id: "inputs.size", "no size was found for \(function.symbols.text(dim))")
-        }
-        shape.append(size)
-      }
-      inputs.append(try draw.tensor(type.element, shape, extremePercent: extreme))
+    return try function.inputs(sizes: values) { (element, shape) throws(DiagnosticError) in
+      try draw.tensor(element, shape, extremePercent: extreme)
     }
-    return inputs
   }
 }
