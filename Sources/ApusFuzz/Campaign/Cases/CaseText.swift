@@ -21,11 +21,7 @@ public struct CaseText: Sendable, Hashable {
     let document = fuzzCase.module.document(TextOptions(constantsFile: constantsFile))
     text = "// passes: \(fuzzCase.passes)\n// seed: \(fuzzCase.seed)\n\(document.text)"
     self.constantsFile = constantsFile
-    constants = []
-    for block in document.blocks {
-      constants += [UInt8](repeating: 0, count: block.offset - constants.count)
-      block.tensor.withUnsafeBytes { constants += $0 }
-    }
+    constants = MemoryConstants(document).bytes
   }
 
   /// Reads a case that stands in files: the text, and its constants beside it.
@@ -47,7 +43,7 @@ public struct CaseText: Sendable, Hashable {
     guard let passes = header("passes"), let seed = header("seed").flatMap({ UInt64($0) }) else {
       throw DiagnosticError(id: "fuzz.case", "a case opens with `// passes:` and `// seed:`", at: .file(name))
     }
-    let module = try Module.parse(SourceText(name: name, text: text), constants: CaseConstants(constants))
+    let module = try Module.parse(SourceText(name: name, text: text), constants: MemoryConstants(constants))
     return FuzzCase(module, passes: try Pipeline.parse(passes, name: name), seed: seed)
   }
 
@@ -92,18 +88,5 @@ extension CaseText {
     text = fields[0]
     constantsFile = fields[1]
     self.constants = Array(constants)
-  }
-}
-
-/// The constants of a case, whatever the file is called.
-private struct CaseConstants: ConstantLoader {
-  private let bytes: [UInt8]
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  func load(_ file: String) throws(DiagnosticError) -> TensorStorage {
-    var tensor = try Tensor.zeros(.u8, shape: [bytes.count])
-    tensor.withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
-    return tensor.storage
   }
 }
