@@ -136,6 +136,13 @@ struct NodeTranslation {
     return found
   }
 
+  /// The first operand and the axis that `axis` names; where it is left out, the operand in one axis. Throws `onnx.axis`.
+  func alongAxis() throws -> (x: ValueID, axis: Int) {
+    let x = try value(0)
+    if let given = try optionalInt("axis") { return (x, try axis(given, rank: rank(x))) }
+    return (try reshape(x, [product(dims(x))]), 0)
+  }
+
   // MARK: Ops
 
   /// Calls an op as the graph language does: operands broadcast, attributes by name, `to` and `shape` for what no operand fixes.

@@ -21,13 +21,7 @@ extension Operators {
       }),
       OperatorRule("NonZero", value: { n in try n.call(.nonZero, [.value(n.value(0))]) }),
       OperatorRule("Compress", value: { n in
-        var x = try n.value(0)
-        var axis = 0
-        if let given = try n.optionalInt("axis") {
-          axis = try n.axis(given, rank: n.rank(x))
-        } else {
-          x = try n.reshape(x, [n.product(n.dims(x))])
-        }
+        let (x, axis) = try n.alongAxis()
         return try n.call(.gather, [.value(x), .value(kept(n))], ["axis": .integer(axis)])
       }),
       OperatorRule("OneHot", value: oneHot),

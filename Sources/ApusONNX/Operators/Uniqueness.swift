@@ -6,13 +6,7 @@ extension Operators {
   static var uniqueness: [OperatorRule] { [OperatorRule("Unique", unique)] }
 
   private static func unique(_ n: NodeTranslation) throws -> [Imported] {
-    var x = try n.value(0)
-    var axis = 0
-    if let given = try n.optionalInt("axis") {
-      axis = try n.axis(given, rank: n.rank(x))
-    } else {
-      x = try n.reshape(x, [n.product(n.dims(x))])
-    }
+    let (x, axis) = try n.alongAxis()
     let count = n.dims(x)[axis]
     // A row of keys for each element or slice; truth values are sorted as numbers.
     var rest = Array(0..<n.rank(x))
