@@ -1,3 +1,4 @@
+import ApusSupport
 import Foundation
 
 /// Turns our own bugs, which trap, into the exit code that stands for them, and keeps what reproduces them.
@@ -6,24 +7,9 @@ enum CrashReport {
   static func install(_ arguments: [String], environment: [String: String]) {
     if environment["SWIFT_BACKTRACE"] != nil { return }
     bundle = ReproductionBundle(arguments, environment: environment)
-    // A stack that is full has no room for a handler.
-    var alternate = stack_t()
-    alternate.ss_size = 1 << 16
-    alternate.ss_sp = UnsafeMutableRawPointer.allocate(byteCount: alternate.ss_size, alignment: 16)
-    sigaltstack(&alternate, nil)
-    for number in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGABRT] {
-      var action = sigaction()
-      let handler: @convention(c) (Int32) -> Void = { _ in
-        CrashReport.keep()
-        _exit(70)
-      }
-      #if canImport(Glibc)
-        action.__sigaction_handler.sa_handler = handler
-      #else
-        action.__sigaction_u.__sa_handler = handler
-      #endif
-      action.sa_flags = SA_ONSTACK | Int32(bitPattern: UInt32(SA_RESETHAND))
-      sigaction(number, &action, nil)
+    FatalSignals.handle { _ in
+      CrashReport.keep()
+      _exit(70)
     }
   }
 

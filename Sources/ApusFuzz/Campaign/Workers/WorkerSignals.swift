@@ -1,3 +1,4 @@
+import ApusSupport
 import Foundation
 
 /// How a worker dies: it says what the compiler was at, then as the system lets it, so that the campaign sees the signal.
@@ -5,25 +6,10 @@ public enum WorkerSignals {
   /// For the process as a whole, before it does anything else.
   public static func install() {
     note(nil, pass: nil)
-    var alternate = stack_t()
-    alternate.ss_size = 1 << 16
-    alternate.ss_sp = UnsafeMutableRawPointer.allocate(byteCount: alternate.ss_size, alignment: 16)
-    // A stack that is full has no room for a handler.
-    sigaltstack(&alternate, nil)
-    for number in [SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGABRT] {
-      var action = sigaction()
-      let handler: @convention(c) (Int32) -> Void = { number in
-        _ = write(STDOUT_FILENO, WorkerSignals.line, WorkerSignals.length)
-        signal(number, SIG_DFL)
-        raise(number)
-      }
-      #if canImport(Glibc)
-        action.__sigaction_handler.sa_handler = handler
-      #else
-        action.__sigaction_u.__sa_handler = handler
-      #endif
-      action.sa_flags = SA_ONSTACK
-      sigaction(number, &action, nil)
+    FatalSignals.handle { number in
+      _ = write(STDOUT_FILENO, WorkerSignals.line, WorkerSignals.length)
+      signal(number, SIG_DFL)
+      raise(number)
     }
     leaveNoImage()
     endWithParent()
