@@ -44,41 +44,15 @@ final class WorkerProcess {
     defer {
       for channel in [input, output, errors] where !isStarted { channel.close() }
     }
-    #if canImport(Darwin)
-      var actions: posix_spawn_file_actions_t?
-      var attributes: posix_spawnattr_t?
-    #else
-      var actions = posix_spawn_file_actions_t()
-      var attributes = posix_spawnattr_t()
-    #endif
-    posix_spawn_file_actions_init(&actions)
-    posix_spawnattr_init(&attributes)
-    defer {
-      posix_spawn_file_actions_destroy(&actions)
-      posix_spawnattr_destroy(&attributes)
-    }
-    for (channel, target) in [(input, STDIN_FILENO), (output, STDOUT_FILENO), (errors, STDERR_FILENO)] {
-      posix_spawn_file_actions_adddup2(&actions, channel.inner, target)
-    }
-    // A group of its own: an interruption from the keyboard is for the campaign, which ends its workers.
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in [SIGPIPE, SIGINT, SIGTERM, SIGABRT] { sigaddset(&signals, signal) }
-    posix_spawnattr_setsigdefault(&attributes, &signals)
-    // What this thread blocks, a worker must not.
-    sigemptyset(&signals)
-    posix_spawnattr_setsigmask(&attributes, &signals)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    let flags = [POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK]
-    posix_spawnattr_setflags(&attributes, Int16(flags.reduce(0) { $0 | Int32($1) }))
-    var words: [UnsafeMutablePointer<CChar>?] = ([command.executable] + command.arguments).map { strdup($0) }
-    defer { for word in words { free(word) } }
-    words.append(nil)
-    var process: pid_t = 0
-    let status = posix_spawn(&process, command.executable, &actions, &attributes, words, environ)
-    guard status == 0 else {
-      throw DiagnosticError(
-        id: "fuzz.worker", "'\(command.executable)' cannot be started: \(String(cString: strerror(status)))")
+    let process: pid_t
+    do {
+      process = try ChildProcess.start(command.executable, command.arguments) { actions in
+        for (channel, target) in [(input, STDIN_FILENO), (output, STDOUT_FILENO), (errors, STDERR_FILENO)] {
+          posix_spawn_file_actions_adddup2(&actions, channel.inner, target)
+        }
+      }
+    } catch {
+      throw DiagnosticError(id: "fuzz.worker", "'\(command.executable)' cannot be started: \(error.text)")
     }
     isStarted = true
     for channel in [input, output, errors] { closeEnd(channel.inner) }
