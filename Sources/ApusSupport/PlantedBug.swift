@@ -258,7 +258,16 @@ public func isPlanted(_ bug: PlantedBug) -> Bool {
   /// The bug in force, read once: a process has one compiler.
   public let plantedBug: PlantedBug? = {
     guard let name = getenv("APUS_PLANTED_BUG").map({ String(cString: $0) }), !name.isEmpty else { return nil }
-    guard let bug = PlantedBug(rawValue: name) else { preconditionFailure("no planted bug is named \(name)") }
+    guard let bug = PlantedBug(rawValue: name) else { refuse(name) }
     return bug
   }()
+
+  /// Ends the process as a bad command line does: to go on without a bug would measure nothing.
+  private func refuse(_ name: String) -> Never {
+    let hint = nearest(to: name, in: PlantedBug.allCases.map(\.rawValue))
+    let message = "APUS_PLANTED_BUG: no planted bug is named '\(name)'"
+    let line = Array("error: \(message)\(hint.map { "; did you mean '\($0)'?" } ?? "")\n".utf8)
+    _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    exit(3)
+  }
 #endif

@@ -34,27 +34,4 @@ public enum Vocabulary {
   static let kinds = plainKinds.map(\.word) + ["name", "axis", "axes"]
 
   static let clauses = ["where", "phase", "traits", "region", "ulp", "body", "example"]
-
-  /// The word of `words` that `misspelt` was probably meant to be.
-  static func nearest(to misspelt: String, in words: [String]) -> String? {
-    let close = words.map { (word: $0, distance: editDistance(misspelt, $0)) }.min { $0.distance < $1.distance }
-    guard let close, close.distance <= max(1, misspelt.count / 3) else { return nil }
-    return close.word
-  }
-
-  /// Insertions, removals and replacements that turn one word into the other (Levenshtein, 1966).
-  private static func editDistance(_ a: String, _ b: String) -> Int {
-    let (a, b) = (Array(a), Array(b))
-    var row = Array(0...b.count)
-    for i in a.indices {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for j in b.indices {
-        let replaced = diagonal + (a[i] == b[j] ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[b.count]
-  }
 }

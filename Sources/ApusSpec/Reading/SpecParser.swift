@@ -47,7 +47,7 @@ struct SpecParser {
   }
 
   mutating func unknown(_ kind: String, _ word: Written<String>, of words: [String]) -> Reported {
-    let hint = Vocabulary.nearest(to: word.value, in: words).map { "did you mean `\($0)`?" }
+    let hint = nearest(to: word.value, in: words).map { "did you mean `\($0)`?" }
     return fail(
       "spec.unknown", "there is no \(kind) `\(word.value)`", at: word.range,
       hint: hint ?? "known are \(words.joined(separator: ", "))")
