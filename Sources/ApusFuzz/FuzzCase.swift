@@ -22,6 +22,8 @@ public struct FuzzCase: Sendable {
 public enum Oracle: String, Sendable, CaseIterable {
   /// The verifier accepts the module, before and after every pass.
   case verifier
+  /// Of a module with one mistake, which is drawn from the seed of the case alone, the verifier names that and nothing else.
+  case violations
   /// What is printed is read back as the same.
   case text
   /// The interpreter finds the same before and after a pass.

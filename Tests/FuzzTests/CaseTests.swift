@@ -40,6 +40,8 @@ import Testing
     statistics.attempts = 5
     statistics.pairs = [0, 7]
     statistics.edges = [DrawCoverage.Edge(producer: .add, consumer: .mul)]
+    statistics.violations = 3
+    statistics.constraints = [0, 4]
     let reports: [WorkerReport] = [
       .ready, .start(3), .stage(nil, pass: nil), .stage(.code, pass: "x"), .failed(3, failure, ops: 2),
       .void(1, reason: "limit.steps"), .kept(9, text), .statistics(statistics), .finished, .reduced(4, failure, ops: 1, text),
@@ -47,7 +49,10 @@ import Testing
     for report in reports { #expect(WorkerReport(line: report.line) == report) }
     let requests: [WorkerRequest] = [.run(3..<9), .adopt(text), .judge(text), .reduce(number: 2, failure, text)]
     for request in requests { #expect(WorkerRequest(line: request.line) == request) }
-    for line in ["", "start", "start\tx", "failed\t1\t2\tnone\t\t", "statistics\t1\t1\t\t99999999\t", "what"] {
+    for line in [
+      "", "start", "start\tx", "failed\t1\t2\tnone\t\t", "statistics\t1\t1\t\t99999999\t\t0\t",
+      "statistics\t1\t1\t\t\t\t0\t99999999", "what",
+    ] {
       #expect(WorkerReport(line: line) == nil)
     }
   }
@@ -85,10 +90,12 @@ import Testing
     }
     #expect(starts == [0, 1, 2, 20] && said.first == .ready && said.last == .finished)
     #expect(said.count { if case .drawn = $0 { true } else { false } } == 4)
-    let pairs = said.flatMap { report -> [Int] in
-      guard case .statistics(let statistics) = report else { return [] }
-      return statistics.pairs
+    let statistics = said.compactMap { report -> DrawStatistics? in
+      guard case .statistics(let statistics) = report else { return nil }
+      return statistics
     }
+    let pairs = statistics.flatMap(\.pairs)
     #expect(pairs.count > 5 && Set(pairs).count == pairs.count)
+    #expect((1...4).contains(statistics.reduce(0) { $0 + $1.violations }))
   }
 }

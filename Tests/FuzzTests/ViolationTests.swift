@@ -25,4 +25,19 @@ import Testing
     let missing = Set(ViolationGenerator.constraints).subtracting(generator.counts.keys)
     #expect(missing.isEmpty, "never broken: \(missing.sorted())")
   }
+
+  @Test func theJudgeTriesAModuleWithAMistake() throws {
+    var source = DrawnCases(CaseSettings(seed: 2))
+    let judge = Judge(oracles: [.violations])
+    for number in 0..<40 {
+      let failure = try judge.judge(source.draw(number))
+      #expect(failure == nil)
+    }
+    #expect(judge.violations.tried > 20)
+    var generator = ViolationGenerator()
+    let violation = try #require((0..<40).lazy.compactMap { generator.violation(seed: $0) }.first)
+    #expect(violation.disagreement == nil)
+    #expect(Violation(module: violation.module, rule: "type.other").disagreement?.contains("found is \(violation.rule)") == true)
+    #expect(Violation(module: source.draw(0).module, rule: "concat.C2").disagreement?.contains("nothing is found") == true)
+  }
 }

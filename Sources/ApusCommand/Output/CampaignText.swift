@@ -23,6 +23,10 @@ enum CampaignText {
       "op and type pairs: \(coverage.pairs.count) of \(DrawCoverage.allPairs.count)",
       "op to op edges: \(coverage.edges.count)",
     ]
+    if coverage.violations > 0 {
+      let reached = "\(coverage.constraints.count) of \(ViolationGenerator.constraints.count)"
+      lines.append("modules with one mistake: \(coverage.violations), which break \(reached) constraints")
+    }
     if let reached = coverage.reached { lines.append("places of the compiler: \(reached)") }
     if report.corpus > 0 { lines.append("cases kept: \(report.corpus)") }
     if report.voidCount > 0 {
@@ -48,6 +52,9 @@ enum CampaignText {
       ("ops_all", .int(CampaignCoverage.allOps)), ("pairs_reached", .int(coverage.pairs.count)),
       ("pairs_all", .int(DrawCoverage.allPairs.count)), ("edges_reached", .int(coverage.edges.count)),
       ("missing_pairs", .list(coverage.missingPairs.map { .string($0) })),
+      ("violations", .int(coverage.violations)), ("constraints_reached", .int(coverage.constraints.count)),
+      ("constraints_all", .int(ViolationGenerator.constraints.count)),
+      ("missing_constraints", .list(coverage.missingConstraints.map { .string($0) })),
       ("places_reached", coverage.reached.map { .int($0) } ?? .null), ("kept", .int(report.corpus)),
       ("void", .object(report.void.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) })),
       ("lost_workers", .int(report.lostWorkers)), ("failed_cases", .int(report.findings.count)),

@@ -14,6 +14,8 @@ public final class Judge {
   public var oracles: Set<Oracle>
   /// Called before each step with what it is for: the last one tells where a process has ended.
   public var onStep: (Oracle, _ pass: String?) -> Void = { _, _ in }
+  /// The modules with one mistake that were tried.
+  public private(set) var violations = ViolationGenerator()
   private let one = ThreadPool(threads: 1)
   private let two = ThreadPool(threads: 2)
 
@@ -23,7 +25,9 @@ public final class Judge {
   ///
   /// Throws what says nothing about the compiler, as when no inputs are found or a run takes too long.
   public func judge(_ fuzzCase: FuzzCase) throws -> Failure? {
+    if let failure = checkViolation(fuzzCase.seed) { return failure }
     if let failure = checkText(fuzzCase.module) { return failure }
+    guard [.verifier, .passes, .compile].contains(where: checks) else { return nil }
     var inputs = InputDrawing(seed: fuzzCase.seed)
     guard let main = fuzzCase.module.functions.first else { return nil }
     onStep(.passes, nil)
@@ -37,6 +41,13 @@ public final class Judge {
   private func checks(_ oracle: Oracle) -> Bool { oracles.contains(oracle) }
 
   // MARK: Text and passes
+
+  private func checkViolation(_ seed: UInt64) -> Failure? {
+    guard checks(.violations) else { return nil }
+    onStep(.violations, nil)
+    guard let violation = violations.violation(seed: seed), let problem = violation.disagreement else { return nil }
+    return Failure(.violations, after: violation.rule, "\(problem)\n\(violation.module.text())")
+  }
 
   private func checkText(_ module: Module) -> Failure? {
     onStep(.verifier, nil)

@@ -26,9 +26,12 @@ public struct ViolationGenerator: Sendable {
   public init() {}
 
   /// The numbered constraints of the ops of graphs: each can be broken.
-  public static var constraints: [String] {
-    (OpChoice.codes + [.return]).flatMap { code in code.info.constraints.map { "\(code.name).\($0.id)" } }
+  public static let constraints: [String] = (OpChoice.codes + [.return]).flatMap { code in
+    code.info.constraints.map { "\(code.name).\($0.id)" }
   }
+
+  /// Modules that were drawn.
+  public var tried: Int { counts.values.reduce(0, +) }
 
   /// Nothing where what was drawn leaves no way to break the rule that was picked.
   public mutating func violation(seed: UInt64) -> Violation? {

@@ -84,6 +84,9 @@ struct CampaignEvent: Encodable {
     var attempts: Int
     var refusals: Int
     var placesReached: Int?
+    var violations: Int
+    var constraintsReached: Int
+    var constraintsAll: Int
     var corpus: Int
     var lostWorkers: Int
 
@@ -102,6 +105,9 @@ struct CampaignEvent: Encodable {
       attempts = report.coverage.attempts
       refusals = report.coverage.refusals
       placesReached = report.coverage.reached
+      violations = report.coverage.violations
+      constraintsReached = report.coverage.constraints.count
+      constraintsAll = ViolationGenerator.constraints.count
       corpus = report.corpus
       lostWorkers = report.lostWorkers
     }

@@ -41,6 +41,10 @@ public struct CampaignCoverage: Sendable {
   public private(set) var refusals = 0
   /// The most places of the compiler that a worker reached, where they are counted.
   public private(set) var reached: Int?
+  /// Modules with one mistake that the verifier was tried on.
+  public private(set) var violations = 0
+  /// Places in `ViolationGenerator.constraints` that were broken.
+  public private(set) var constraints: Set<Int> = []
 
   public init() {}
 
@@ -49,6 +53,8 @@ public struct CampaignCoverage: Sendable {
     edges.formUnion(statistics.edges)
     attempts += statistics.attempts
     refusals += statistics.refusals
+    violations += statistics.violations
+    constraints.formUnion(statistics.constraints)
     if let count = statistics.reached { reached = max(reached ?? 0, count) }
   }
 
@@ -58,6 +64,11 @@ public struct CampaignCoverage: Sendable {
   /// Pairs that no case has had, as people read them: `add T=f32`.
   public var missingPairs: [String] {
     DrawCoverage.allPairs.indices.filter { !pairs.contains($0) }.map { Self.name(DrawCoverage.allPairs[$0]) }
+  }
+
+  /// Numbered constraints that no module has broken.
+  public var missingConstraints: [String] {
+    ViolationGenerator.constraints.indices.filter { !constraints.contains($0) }.map { ViolationGenerator.constraints[$0] }
   }
 
   private static func name(_ pair: DrawCoverage.Pair) -> String {
@@ -72,13 +83,17 @@ extension CampaignCoverage {
     var edges: [[String]]
     var attempts: Int
     var refusals: Int
+    /// Unknown to what older versions wrote.
+    var violations: Int?
+    var constraints: [String]?
   }
 
   var record: Record {
     Record(
       pairs: pairs.sorted().map { Self.name(DrawCoverage.allPairs[$0]) },
       edges: edges.map { [$0.producer.name, $0.consumer.name] }.sorted { $0.joined(separator: " ") < $1.joined(separator: " ") },
-      attempts: attempts, refusals: refusals)
+      attempts: attempts, refusals: refusals, violations: violations,
+      constraints: constraints.sorted().map { ViolationGenerator.constraints[$0] })
   }
 
   init(_ record: Record) {
@@ -89,6 +104,7 @@ extension CampaignCoverage {
       guard let producer = codes[names[0]], let consumer = codes[names[1]] else { continue }
       edges.insert(DrawCoverage.Edge(producer: producer, consumer: consumer))
     }
-    (attempts, refusals) = (record.attempts, record.refusals)
+    (attempts, refusals, violations) = (record.attempts, record.refusals, record.violations ?? 0)
+    constraints = Set((record.constraints ?? []).compactMap { ViolationGenerator.constraints.firstIndex(of: $0) })
   }
 }

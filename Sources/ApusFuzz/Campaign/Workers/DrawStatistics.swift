@@ -11,6 +11,10 @@ public struct DrawStatistics: Sendable, Equatable {
   public var pairs: [Int] = []
   /// Edges between ops that are new.
   public var edges: [DrawCoverage.Edge] = []
+  /// Modules with one mistake that were tried.
+  public var violations = 0
+  /// Places in `ViolationGenerator.constraints` that are new.
+  public var constraints: [Int] = []
 
   public init() {}
 }
@@ -20,23 +24,29 @@ extension DrawStatistics {
     [
       "\(attempts)", "\(refusals)", reached.map { "\($0)" } ?? "", pairs.map { "\($0)" }.joined(separator: ","),
       edges.map { "\($0.producer.rawValue)>\($0.consumer.rawValue)" }.joined(separator: ","),
+      "\(violations)", constraints.map { "\($0)" }.joined(separator: ","),
     ]
   }
 
   init?(fields: [String]) {
-    guard fields.count == 5, let attempts = Int(fields[0]), let refusals = Int(fields[1]) else { return nil }
-    self.attempts = attempts
-    self.refusals = refusals
+    guard fields.count == 7, let attempts = Int(fields[0]), let refusals = Int(fields[1]), let violations = Int(fields[5]),
+      let pairs = Self.places(fields[3], DrawCoverage.allPairs.indices),
+      let constraints = Self.places(fields[6], ViolationGenerator.constraints.indices)
+    else { return nil }
+    (self.attempts, self.refusals, self.violations) = (attempts, refusals, violations)
+    (self.pairs, self.constraints) = (pairs, constraints)
     reached = Int(fields[2])
-    for text in fields[3].split(separator: ",") {
-      guard let pair = Int(text), DrawCoverage.allPairs.indices.contains(pair) else { return nil }
-      pairs.append(pair)
-    }
     for text in fields[4].split(separator: ",") {
       let codes = text.split(separator: ">").compactMap { UInt16($0).flatMap { OpCode(rawValue: $0) } }
       guard codes.count == 2 else { return nil }
       edges.append(DrawCoverage.Edge(producer: codes[0], consumer: codes[1]))
     }
+  }
+
+  /// The numbers of a list with commas; nil where one of them is no place.
+  private static func places(_ text: String, _ all: Range<Int>) -> [Int]? {
+    let numbers = text.split(separator: ",").map { Int($0) ?? -1 }
+    return numbers.allSatisfy(all.contains) ? numbers : nil
   }
 }
 
@@ -46,10 +56,15 @@ struct DrawReporting {
   private var refusals = 0
   private var pairs: Set<DrawCoverage.Pair> = []
   private var edges: Set<DrawCoverage.Edge> = []
+  private var violations = 0
+  private var rules: Set<String> = []
 
   private static let places = Dictionary(uniqueKeysWithValues: DrawCoverage.allPairs.enumerated().map { ($1, $0) })
 
-  mutating func news(_ drawn: DrawCoverage, reached: Int?) -> DrawStatistics {
+  private static let constraints = Dictionary(
+    uniqueKeysWithValues: ViolationGenerator.constraints.enumerated().map { ($1, $0) })
+
+  mutating func news(_ drawn: DrawCoverage, reached: Int?, _ tried: ViolationGenerator) -> DrawStatistics {
     var news = DrawStatistics()
     news.attempts = drawn.attempts - attempts
     news.refusals = drawn.refusalCount - refusals
@@ -59,6 +74,11 @@ struct DrawReporting {
       if let place = Self.places[pair] { news.pairs.append(place) }
     }
     for edge in drawn.edges where edges.insert(edge).inserted { news.edges.append(edge) }
+    news.violations = tried.tried - violations
+    violations = tried.tried
+    for rule in tried.counts.keys where rules.insert(rule).inserted {
+      if let place = Self.constraints[rule] { news.constraints.append(place) }
+    }
     return news
   }
 }

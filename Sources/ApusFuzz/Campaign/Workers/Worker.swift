@@ -82,7 +82,7 @@ public struct Worker<Source: CaseSource> {
     }
   }
 
-  private mutating func report() { say(.statistics(reporting.news(source.drawn, reached: source.reached))) }
+  private mutating func report() { say(.statistics(reporting.news(source.drawn, reached: source.reached, judge.violations))) }
 
   private func say(_ report: WorkerReport) { write(report.line) }
 
