@@ -1,6 +1,7 @@
 import ApusIR
 import ApusPasses
 import ApusSupport
+import ApusTensor
 import Testing
 
 @testable import ApusFuzz
@@ -22,5 +23,29 @@ import Testing
     }
     #expect(failures.isEmpty, "\(failures.count): \(failures.joined(separator: "\n----\n"))")
     #expect(useless.count <= 3, "\(useless)")
+  }
+
+  /// What the interpreter fails at must fail elsewhere too, where the results need it.
+  @Test func failuresAreJudged() throws {
+    func reference(returning result: String) throws -> Reference {
+      let text = """
+        apus-ir 1
+
+        func @f(%x: f32[4], %i: s32[2]) -> \(result == "%x" ? "f32[4]" : "f32[2]") {
+          %0: f32[2] = gather %x, %i, axis: 0
+          return \(result)
+        }
+        """
+      let module = try Module.parse(SourceText(name: "f.ir", text: text))
+      return try Reference(module, [Tensor([Float(1), 2, 3, 4]), Tensor([Int32(0), 4])])
+    }
+    let (needed, unneeded) = (try reference(returning: "%0"), try reference(returning: "%x"))
+    #expect(!needed.hasResults && !unneeded.hasResults)
+    let results = RunOutcome.results([Tensor([Float(1), 0])])
+    #expect(needed.contradiction(results) == "must fail with index.range, and has results")
+    #expect(unneeded.contradiction(results) == nil)
+    #expect(needed.contradiction(.failure(id: "index.range", "")) == nil)
+    #expect(needed.contradiction(.failure(id: "assert.failed", "")) == nil)
+    #expect(needed.contradiction(.failure(id: "run.internal", ""))?.contains("run.internal") == true)
   }
 }

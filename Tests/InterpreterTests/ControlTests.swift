@@ -186,4 +186,30 @@ import Testing
     #expect(try Interpreter(main, limits: Limits(steps: 5)).run(inputs)[1] == Tensor([Float(32)]))
     expectDiagnostic("limit.steps") { _ = try Interpreter(main, limits: Limits(steps: 4)).run(inputs) }
   }
+
+  /// A gather whose index may be out of range, and an assert after it.
+  private func failing() throws -> Module {
+    let text = """
+      apus-ir 1
+
+      func @f(%x: f32[4], %i: s32[], %ok: bool[]) -> f32[4] {
+        %0: f32[] = gather %x, %i, axis: 0
+        assert %ok, message: "not so"
+        return %x
+      }
+      """
+    return try Module.parse(SourceText(name: "failing.ir", text: text))
+  }
+
+  @Test func s11_8_theFirstOfSeveralFailuresIsReported() throws {
+    let (x, no) = (Tensor([Float(1), 2, 3, 4]), Tensor(scalar: false))
+    expectDiagnostic("index.range") { _ = try Interpreter(failing()).run([x, Tensor(scalar: Int32(4)), no]) }
+    expectDiagnostic("assert.failed") { _ = try Interpreter(failing()).run([x, Tensor(scalar: Int32(3)), no]) }
+  }
+
+  @Test func s11_9_anOpThatNothingNeedsFails() throws {
+    let (x, yes) = (Tensor([Float(1), 2, 3, 4]), Tensor(scalar: true))
+    expectDiagnostic("index.range") { _ = try Interpreter(failing()).run([x, Tensor(scalar: Int32(-1)), yes]) }
+    #expect(try Interpreter(failing()).run([x, Tensor(scalar: Int32(0)), yes]) == [x])
+  }
 }

@@ -1,11 +1,13 @@
 import ApusIR
 import ApusInterpreter
+import ApusPasses
 import ApusSupport
 import ApusTensor
 
 /// What a module's results on some inputs have to be, whoever computes them.
 struct Reference {
   let inputs: [Tensor]
+  private let module: Module
   private let outcome: Outcome
 
   private enum Outcome {
@@ -23,6 +25,7 @@ struct Reference {
   /// Throws what is no result of the module: a limit that was hit.
   init(_ module: Module, _ inputs: [Tensor]) throws {
     self.inputs = inputs
+    self.module = module
     let interpreter = Self.interpreter(module)
     do {
       if let enclosures = try interpreter.enclose(inputs) {
@@ -47,8 +50,10 @@ struct Reference {
   /// What is wrong with results; `nil` where nothing is.
   func contradiction(_ found: RunOutcome) -> String? {
     switch (outcome, found) {
-    case (.failure, _): return nil
-    case (.enclosed, .failure(let text)), (.types, .failure(let text)): return "fails: \(text)"
+    case (.failure(let id), .failure(let found, let message)):
+      return id == found || Self.failuresOfData.contains(found) ? nil : "must fail with \(id), and does with \(found): \(message)"
+    case (.failure(let id), .results): return mustFail ? "must fail with \(id), and has results" : nil
+    case (.enclosed, .failure(let id, let message)), (.types, .failure(let id, let message)): return "fails: \(id): \(message)"
     case (.enclosed(let enclosures), .results(let results)):
       guard enclosures.count == results.count else { return "\(results.count) results for \(enclosures.count)" }
       for (index, (enclosure, result)) in zip(enclosures, results).enumerated() {
@@ -60,12 +65,26 @@ struct Reference {
       return isFitting ? nil : "the results have other types"
     }
   }
+
+  /// What data decide: where they decide more than one of them, any may be reported (S11.8).
+  private static let failuresOfData: Set = ["input.shape", "index.range", "size.bounds", "assert.failed"]
+
+  /// Whether the results need what fails: the rest may be left out (S11.9).
+  private var mustFail: Bool {
+    var module = module
+    let simplification = Passes.prepare + Passes.simplify + Passes.simplify
+    guard (try? simplification.run(on: &module)) != nil,
+      let outcome = try? RunOutcome({ try Self.interpreter(module).run(inputs) })
+    else { return false }
+    if case .failure = outcome { return true }
+    return false
+  }
 }
 
 /// How a run ended.
 enum RunOutcome: Equatable {
   case results([Tensor])
-  case failure(String)
+  case failure(id: String, String)
 
   init(_ body: () throws -> [Tensor]) throws {
     do {
@@ -73,7 +92,7 @@ enum RunOutcome: Equatable {
     } catch let error as DiagnosticError {
       let first = error.diagnostics.first
       if first?.id.hasPrefix("limit.") == true { throw error }
-      self = .failure("\(first?.id ?? ""): \(first?.message ?? "")")
+      self = .failure(id: first?.id ?? "", first?.message ?? "")
     }
   }
 
@@ -81,7 +100,7 @@ enum RunOutcome: Equatable {
   func isSame(as other: RunOutcome) -> Bool {
     switch (self, other) {
     case (.results(let a), .results(let b)): a == b
-    case (.failure, .failure): true
+    case (.failure(let a, _), .failure(let b, _)): a == b
     case (.results, .failure), (.failure, .results): false
     }
   }
