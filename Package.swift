@@ -144,7 +144,9 @@ let package = Package(
         "ApusCompiler", "Apus", "ApusIR", "ApusPasses", "ApusInterpreter", "ApusMemory", "ApusRuntime", "ApusTarget",
         "ApusTensor", "ApusSupport",
       ]),
-    tests("FuzzTests", ["ApusFuzz", "ApusCompiler", "ApusInterpreter", "ApusIR", "ApusPasses", "ApusTensor", "ApusSupport"]),
+    tests(
+      "FuzzTests",
+      ["ApusFuzz", "ApusCompiler", "ApusInterpreter", "ApusIR", "ApusPasses", "ApusRuntime", "ApusTensor", "ApusSupport"]),
     tests("CommandTests", ["ApusCommand", "ApusTensor", "ApusSupport"]),
     tests("ConformanceTests", ["ApusCommand"], exclude: ["floor.json"]),
     tests("FileTests", ["ApusCommand", "ApusCompiler", "Apus", "ApusIR", "ApusSupport"]),

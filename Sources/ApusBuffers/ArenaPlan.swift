@@ -107,10 +107,7 @@ extension Bufferization {
     let order = entries.indices.sorted { entries[$0].lifetime.lowerBound < entries[$1].lifetime.lowerBound }
     for index in order {
       let entry = entries[index]
-      let unit = Dim.constant(ArenaPlan.alignment)
-      var size = try Dim.product(Dim.ceildiv(entry.bytes, unit), unit)
-      // Inputs of sizes that a guard is about to refuse must not move the slots that follow.
-      if (host.symbols.bounds(of: size).lower ?? -1) < 0 { size = try Dim.maximum(0, size) }
+      let size = try ArenaPlan.room(for: entry.bytes, host.symbols)
       let free = ends.indices.filter { ends[$0] <= entry.lifetime.lowerBound }
       if let slot = free.min(by: { waste(sizes[$0], size) < waste(sizes[$1], size) }) {
         sizes[slot] = try largest(sizes[slot], size)

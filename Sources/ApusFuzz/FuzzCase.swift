@@ -38,6 +38,10 @@ public enum Oracle: String, Sendable, CaseIterable {
   case threads
   /// Runs on shapes A, B and A again: the same bits for the same inputs.
   case replay
+  /// What lies in memory before a run does not matter, and a run writes to its values and nowhere else.
+  case memory
+  /// The same where each value in the arena has a place of its own, with space between that nobody may write to.
+  case arena
   /// A run leaves its inputs alone.
   case inputs
   /// The memory plan has no two live values in one place.

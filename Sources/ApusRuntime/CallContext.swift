@@ -46,11 +46,13 @@ final class CallContext: @unchecked Sendable {
     dims.deallocate()
   }
 
-  /// Makes the context ready for one call.
+  /// Makes the context ready for one call, with the caller's arena or its own.
   ///
   /// Throws `run.memory` when the arena cannot have `arenaBytes`.
-  func begin(pool: ThreadPool, arenaBytes: Int, allocationLimit: Int) throws(DiagnosticError) {
-    let block = try arena.reserve(arenaBytes)
+  func begin(
+    pool: ThreadPool, arena given: UnsafeMutableRawPointer?, arenaBytes: Int, allocationLimit: Int
+  ) throws(DiagnosticError) {
+    let block = if let given { given } else { try arena.reserve(arenaBytes) }
     apus_context_init(pointer, pool.handle)
     pointer.pointee.arena = block
     pointer.pointee.allocation_limit = Int64(allocationLimit)

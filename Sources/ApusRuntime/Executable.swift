@@ -120,6 +120,17 @@ public final class Executable: Sendable {
     try call(inputs, plan, &places, cancellation)
   }
 
+  /// As `run(_:cancellation:)`, in memory that the caller makes for this call alone.
+  public func run(_ inputs: [Tensor], in memory: CallMemory) throws -> [Tensor] {
+    let plan = try plan(inputs)
+    let arena = try memory.arena(plan.arenaBytes)
+    var results = try zip(outputs, plan.outputShapes).map { signature, shape in
+      try shape.map { try memory.output(signature.elementType, $0) }
+    }
+    try call(inputs, plan, &results, nil, arena: arena)
+    return results.compactMap { $0 }
+  }
+
   /// Runs the code on inputs by name and returns the outputs by name.
   ///
   /// Throws as `run(_:cancellation:)` does, and `input.missing` and `input.unknown`.
@@ -193,13 +204,15 @@ extension Executable {
     }
   }
 
-  /// Calls the code. Each of `results` is the room for an output, or nil where the code allocates it.
+  /// Calls the code. Each of `results` is the room for an output, or nil where the code allocates it; without an `arena` the
+  /// call has one of its own.
   private func call(
-    _ tensors: [Tensor], _ plan: CallPlan, _ results: inout [Tensor?], _ cancellation: Cancellation?
+    _ tensors: [Tensor], _ plan: CallPlan, _ results: inout [Tensor?], _ cancellation: Cancellation?,
+    arena: UnsafeMutableRawPointer? = nil
   ) throws {
     let call = idle.withLock { $0.popLast() }
       ?? CallContext(inputs: inputs, outputs: outputs, customOperations: description.customOperations)
-    try call.begin(pool: pool, arenaBytes: plan.arenaBytes, allocationLimit: options.allocationLimit)
+    try call.begin(pool: pool, arena: arena, arenaBytes: plan.arenaBytes, allocationLimit: options.allocationLimit)
     defer {
       call.end()
       idle.withLock { if $0.count < Self.mostIdle { $0.append(call) } }

@@ -85,8 +85,7 @@ extension CompiledModel {
   ///
   /// Throws `memory.invalid`, and what the shapes are refused with.
   public func validatePlan(inputShapes: [[Int]]) throws {
-    let binding = try SizeBinding(loops.module.functions[0], shapes: inputShapes)
-    let (problem, numbers) = try plan.instance { (try? binding.value(of: .symbol($0))) ?? 0 }
+    let (problem, numbers) = try loops.planned(inputShapes)
     try ApusMemory.validate(numbers, for: problem)
   }
 }

@@ -95,10 +95,12 @@ public final class Judge {
 
   // MARK: Generated code
 
+  private static let options = CompilerOptions(threads: 1, memoryLimit: 1 << 28, operations: FuzzOperations.compiled)
+
   private func compile(_ fuzzCase: FuzzCase) throws -> CompiledModel {
-    try Compiler(
-      CompilerOptions(threads: 1, passes: fuzzCase.passes, memoryLimit: 1 << 28, operations: FuzzOperations.compiled)
-    ).compile(fuzzCase.module)
+    var options = Self.options
+    options.passes = fuzzCase.passes
+    return try Compiler(options).compile(fuzzCase.module)
   }
 
   private func checkCode(_ fuzzCase: FuzzCase, _ references: [Reference]) throws -> Failure? {
@@ -124,6 +126,7 @@ public final class Judge {
       firsts.append(outcome)
     }
     if let failure = try checkReplay(executables, references, firsts) { return failure }
+    if let failure = try checkMemory(model, references, firsts) { return failure }
     return try checkDeterminism(fuzzCase, references, firsts)
   }
 
@@ -142,6 +145,29 @@ public final class Judge {
       onStep(.replay, nil)
       let again = try RunOutcome { try executables[0].run(reference.inputs) }
       if !again.isSame(as: first) { return Failure(.replay, Self.difference(first, again)) }
+    }
+    return nil
+  }
+
+  /// In memory that is full of one byte and then of another, where values share the arena and where they do not.
+  private func checkMemory(
+    _ model: CompiledModel, _ references: [Reference], _ firsts: [RunOutcome]
+  ) throws -> Failure? {
+    var codes: [(Oracle, Executable, LoopsModule)] = []
+    if checks(.memory) { codes.append((.memory, model.executable.on(two), model.loops)) }
+    if checks(.arena), !model.plan.entries.isEmpty {
+      onStep(.arena, nil)
+      var timing = Timing()
+      let loops = try model.loops.spreadOut(space: PoisonedMemory.space)
+      let code = try loops.link(on: Self.options.machine, pool: two, operations: Self.options.operations, timing: &timing)
+      codes.append((.arena, code, loops))
+    }
+    for (oracle, code, loops) in codes {
+      onStep(oracle, nil)
+      for (reference, first) in zip(references, firsts) {
+        let problem = try PoisonedMemory.problem(code, loops, reference.inputs, first)
+        if let problem { return Failure(oracle, problem) }
+      }
     }
     return nil
   }
@@ -189,7 +215,7 @@ public final class Judge {
     return copy
   }
 
-  private static func difference(_ first: RunOutcome, _ again: RunOutcome) -> String {
+  static func difference(_ first: RunOutcome, _ again: RunOutcome) -> String {
     guard case .results(let a) = first, case .results(let b) = again else { return "\(first), then \(again)" }
     for (index, (x, y)) in zip(a, b).enumerated() where x != y {
       for element in 0..<min(x.count, y.count) where x.scalar(at: element) != y.scalar(at: element) {

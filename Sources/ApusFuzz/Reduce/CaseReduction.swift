@@ -93,7 +93,7 @@ extension Failure {
     case .passes: return [.verifier, .passes]
     case .compile: return pass == nil ? before : [.verifier, .passes]
     case .code, .plan, .loops: return before.union([oracle])
-    case .threads, .replay, .inputs, .determinism: return before.union([.code, oracle])
+    case .threads, .replay, .memory, .arena, .inputs, .determinism: return before.union([.code, oracle])
     case .crash, .hang: return Set(Oracle.judged)
     }
   }

@@ -48,7 +48,7 @@ extension Failure {
     switch oracle {
     case .crash, .hang: pass != nil && pass != Oracle.text.rawValue && pass != Oracle.verifier.rawValue
     case .verifier, .text: false
-    case .violations, .passes, .compile, .code, .loops, .threads, .replay, .inputs, .plan, .determinism: true
+    case .violations, .passes, .compile, .code, .loops, .threads, .replay, .memory, .arena, .inputs, .plan, .determinism: true
     }
   }
 }

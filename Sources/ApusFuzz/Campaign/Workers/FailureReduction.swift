@@ -21,7 +21,7 @@ struct FailureReduction {
       guard let isolated else { return }
       let judge = IsolatedJudge(isolated, timeout: Self.candidateTimeout, now: now)
       _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
-    case .verifier, .violations, .text, .passes, .compile, .code, .loops, .threads, .replay, .inputs, .plan, .determinism:
+    case .verifier, .violations, .text, .passes, .compile, .code, .loops, .threads, .replay, .memory, .arena, .inputs, .plan, .determinism:
       judge.oracles = failure.decisiveOracles
       _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
     }
