@@ -69,6 +69,17 @@ import Testing
     #expect(lengths.count > 15)
   }
 
+  @Test func oneCaseOfSixteenIsLarge() throws {
+    var cases = DrawnCases(settings)
+    let counts = try (0..<64).map { number in
+      let main = cases.draw(number).module.functions[0]
+      let types = (main.parameters + main.allOps().flatMap { main.results(of: $0) }).map { main.type(of: $0) }
+      return try types.map { try Dim.product($0.dims).evaluate { main.symbols[$0].bounds.lower ?? 1 } }.max() ?? 0
+    }
+    let large = counts.indices.filter { counts[$0] > 8192 }
+    #expect(large.count >= 2 && large.allSatisfy { CaseSettings.isLarge($0) }, "\(counts)")
+  }
+
   @Test func dearOraclesHaveTheirShare() {
     let judged = (0..<64).map { settings.oracles(of: $0) }
     for (oracle, share) in CaseSettings.shares { #expect(judged.filter { $0.contains(oracle) }.count == 64 / share) }

@@ -11,6 +11,8 @@ public struct GraphGenerator: Sendable {
   public struct Limits: Sendable {
     /// Elements of a value at the upper bounds of the symbols.
     public var elements = 1 << 12
+    /// Of a hundred known sizes, how many are large: such that threads share the work and depths are cut.
+    public var largePercent = 0
     /// Regions and calls within each other.
     public var nesting = 2
     public var parameters = 6
@@ -23,6 +25,13 @@ public struct GraphGenerator: Sendable {
     }
     /// Those of them that run no other code.
     public private(set) var plainCodes: [OpCode]
+
+    /// The same for large graphs: a value or two has so many elements that loops are worth a second thread.
+    public var enlarged: Limits {
+      var limits = self
+      (limits.elements, limits.largePercent) = (72_000, 30)
+      return limits
+    }
 
     public init(codes: [OpCode]? = nil) {
       self.codes = codes ?? OpChoice.codes

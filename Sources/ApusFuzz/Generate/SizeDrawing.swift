@@ -20,6 +20,10 @@ extension GraphDrawing {
   }
 
   mutating func size() throws -> Dim {
+    // What is drawn without large sizes stays as it is.
+    if limits.largePercent > 0, draw.chance(limits.largePercent) {
+      return .constant(draw.one(of: [129, 500, 1000, 1025, 4099, 5000, 20_011, 66_000]))
+    }
     guard draw.chance(30) else { return .constant(constantSize()) }
     return try openSize()
   }
@@ -30,7 +34,8 @@ extension GraphDrawing {
     let symbol: Dim
     if symbols.count < limits.symbols, symbols.isEmpty || draw.chance(40) {
       let lower = draw.one(of: [0, 1, 1, 1, 2, 3])
-      let bounds = DimBounds(lower: lower, upper: lower + draw.int(1...8))
+      // Code is made for large sizes where none is known to be small.
+      let bounds = DimBounds(lower: lower, upper: draw.chance(20) ? nil : lower + draw.int(1...8))
       symbol = .symbol(function.symbols.append(Symbol(name: "N\(function.symbols.count)", bounds: bounds)))
       // A parameter whose shape tells what the symbol is.
       let type = TensorType(draw.one(of: ElementType.allCases), [symbol])

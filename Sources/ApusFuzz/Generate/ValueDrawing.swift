@@ -51,6 +51,8 @@ extension ElementType {
 
 /// Values for the parameters of a function: sizes within the bounds of its symbols, and elements.
 public struct InputDrawing: Sendable {
+  /// Sizes are at most so much above the least that they can be.
+  static let mostAboveLeast = 7
   private var draw: Draw
 
   public init(seed: UInt64) { draw = Draw(seed: seed) }
@@ -61,7 +63,7 @@ public struct InputDrawing: Sendable {
     for id in function.symbols.ids {
       let bounds = function.symbols[id].bounds
       let lower = max(bounds.lower ?? 0, 0)
-      values[id] = draw.int(lower...min(bounds.upper ?? .max, lower + 7))
+      values[id] = draw.int(lower...min(bounds.upper ?? .max, lower + Self.mostAboveLeast))
     }
     let extreme = draw.one(of: [0, 5, 40])
     return try function.inputs(sizes: values) { (element, shape) throws(DiagnosticError) in

@@ -35,6 +35,9 @@ public struct CaseSettings: Sendable {
     return Set(Oracle.judged.filter { number % (Self.shares[$0] ?? 1) == 0 })
   }
 
+  /// Whether case `number` has large values. An odd one: the oracles that have a share of the cases are slow on those.
+  public static func isLarge(_ number: Int) -> Bool { number % 16 == 7 }
+
   /// The dear oracles, each of which judges one case of so many: the interpreter walks lowered loops element by element, a
   /// second compilation costs as much as the first and code of its own for each value half of that, and text has little to do with how ops are combined.
   public static let shares: [Oracle: Int] = [.loops: 8, .determinism: 16, .arena: 16, .text: 4]

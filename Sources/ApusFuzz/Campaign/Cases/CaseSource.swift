@@ -22,11 +22,15 @@ public protocol CaseSource {
 /// Draws each case from the seed and its number alone: what `apus fuzz --seed S --case I` draws again.
 public struct DrawnCases: CaseSource {
   private let settings: CaseSettings
+  private let limits: GraphGenerator.Limits
+  private let large: GraphGenerator.Limits
   private var generator: GraphGenerator
   public private(set) var drawn = DrawCoverage()
 
   public init(_ settings: CaseSettings, limits: GraphGenerator.Limits = GraphGenerator.Limits()) {
     self.settings = settings
+    self.limits = limits
+    large = limits.enlarged
     generator = GraphGenerator(limits: limits)
   }
 
@@ -34,6 +38,7 @@ public struct DrawnCases: CaseSource {
     var draw = Draw(seed: settings.seed(of: number))
     // What was drawn before must not show in what is drawn now.
     generator.coverage = DrawCoverage()
+    generator.limits = CaseSettings.isLarge(number) ? large : limits
     let module = generator.module(seed: draw.seed(), ops: settings.ops)
     drawn.merge(generator.coverage)
     let passes = settings.passes ?? PassDrawing.pipeline(&draw)
