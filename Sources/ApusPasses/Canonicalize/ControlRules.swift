@@ -5,10 +5,14 @@ import ApusTensor
 extension Canonicalization {
   /// `if`, `while` and `assert`.
   static let controlRules: [CanonicalRule] = [
-    // if constant true { a } else { b } → a
+    // if constant true { a } else { b } → a, where the result is not of a size that only this `if` names
     CanonicalRule("if-constant", [.if]) { f, op in
       guard let condition = f.splat(of: f.operand(0, of: op)) else { return .unchanged }
-      return .replaced(f.inline(f.region(condition.isTrue ? 0 : 1, of: op), arguments: [], before: op))
+      let branch = f.region(condition.isTrue ? 0 : 1, of: op)
+      guard let end = f.terminator(of: branch),
+        zip(f.results(of: op), f.operands(of: end)).allSatisfy({ f.isInterchangeable($0, $1) })
+      else { return .unchanged }
+      return .replaced(f.inline(branch, arguments: [], before: op))
     },
     // Both branches yield one value of outside
     CanonicalRule("if-of-equal-results", [.if]) { f, op in

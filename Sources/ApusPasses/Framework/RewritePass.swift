@@ -6,7 +6,8 @@ public enum Rewrite: Hashable, Sendable {
   case unchanged
   /// Something changed, and whatever had to be erased was.
   case changed
-  /// The op's results are to be replaced by these values, and the op erased.
+  /// The op's results are to be replaced by these values, and the op erased. Where their types are not surely the same,
+  /// the op stays: what else a rewrite changes must be right all the same.
   case replaced([ValueID])
 }
 
@@ -104,7 +105,7 @@ public struct RewritePass: Pass {
 
 extension Function {
   /// Whether one value may stand for another: element types and sizes are surely the same.
-  fileprivate func isInterchangeable(_ a: ValueID, _ b: ValueID) -> Bool {
+  func isInterchangeable(_ a: ValueID, _ b: ValueID) -> Bool {
     if typeID(of: a) == typeID(of: b) { return true }
     let (x, y) = (type(of: a), type(of: b))
     return x.element == y.element && x.form == y.form && x.layout == y.layout && symbols.areEqual(x.dims, y.dims)
