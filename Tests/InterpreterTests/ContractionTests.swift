@@ -1,4 +1,5 @@
 import ApusIR
+import ApusInterpreter
 import ApusSupport
 import ApusTensor
 import Testing
@@ -19,6 +20,20 @@ import Testing
     var generator = SplitMix64(seed: seed)
     let count = shape.reduce(1, *)
     return try tensor(type, (0..<count).map { _ in Double.random(in: -1...1, using: &generator) }, shape: shape)
+  }
+
+  /// Half of the smallest number is none, which the middle between bounds must not become.
+  @Test func boundsLieAroundTheSmallestProducts() throws {
+    var function = Function(name: "f")
+    let operands = (0..<2).map { _ in function.addParameter(TensorType(.f64, [1, 1])) }
+    let product = try function.emit(.matmul, operands)
+    function.resultTypes = [function.type(of: product)]
+    function.insert(.return, [product], results: [], at: .end(of: function.entry))
+    let least = Double.leastNonzeroMagnitude
+    let inputs = [try tensor(.f64, [least], shape: [1, 1]), try tensor(.f64, [3], shape: [1, 1])]
+    let enclosure = try #require(try Interpreter(Module(function)).enclose(inputs)?.first)
+    #expect(enclosure.contradiction(enclosure.value) == nil)
+    #expect(enclosure.contradiction(try tensor(.f64, [9 * least], shape: [1, 1])) != nil)
   }
 
   @Test(arguments: ElementType.floats) func s5_1_floatMatmulRoundsOnce(_ type: ElementType) throws {

@@ -119,8 +119,12 @@ extension EnclosedOp {
     func flags(_ operand: Enclosure, _ isFlagged: (Int) -> Bool) -> [Double] {
       operand.lower.indices.map { isFlagged($0) ? 1 : 0 }
     }
-    func middles(_ operand: Enclosure) -> [Double] { zip(operand.lower, operand.upper).map { $0 / 2 + $1 / 2 } }
-    func radii(_ operand: Enclosure) -> [Double] { zip(operand.lower, operand.upper).map { ($1 - $0) / 2 } }
+    // Half of the smallest number is no number: the middle must not leave the bounds.
+    func middle(_ lower: Double, _ upper: Double) -> Double { min(max(lower / 2 + upper / 2, lower), upper) }
+    func middles(_ operand: Enclosure) -> [Double] { zip(operand.lower, operand.upper).map { middle($0, $1) } }
+    func radii(_ operand: Enclosure) -> [Double] {
+      zip(operand.lower, operand.upper).map { max($1 - middle($0, $1), middle($0, $1) - $0) }
+    }
     let (ones, others) = ([Double](repeating: 1, count: x.lower.count), [Double](repeating: 1, count: y.lower.count))
     // A term that is not certain makes a result uncertain, one that is not finite takes it out of the bounds.
     func either(_ isFlagged: (Enclosure, Int) -> Bool) throws -> [Double] {
@@ -136,14 +140,16 @@ extension EnclosedOp {
     }
     let (a, b) = (magnitudes(x), magnitudes(y))
     let magnitude = try contract(a, b)
-    let middle = try contract(middles(x), middles(y))
+    let center = try contract(middles(x), middles(y))
     let left = try contract(radii(x), b)
     let right = try contract(a, radii(y))
     let values = Elements(value).floats
     let widths = values.indices.map { left[$0] + right[$0] }
+    // A product that is too small for the accumulator may be off by half of the smallest number.
+    let underflow = Double(depth) * accumulator(of: value.elementType).spacing(at: 0)
     return enclosed(
       value, worst, values, max(depth, 2), magnitude, wild,  // 0 is added even to one product, and takes a sign away
-      values.indices.map { middle[$0] - widths[$0] }, values.indices.map { middle[$0] + widths[$0] })
+      values.indices.map { center[$0] - widths[$0] - underflow }, values.indices.map { center[$0] + widths[$0] + underflow })
   }
 
   /// Products in one sum.
