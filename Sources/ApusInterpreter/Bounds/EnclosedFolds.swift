@@ -33,21 +33,31 @@ extension EnclosedOp {
     let sum = EnclosedOp.sum(like: self)
     let (magnitude, wild) = (try sum.apply(finite), try sum.apply(infinite))
     let (lower, upper) = (try sum.apply(x.lower), try sum.apply(x.upper))
+    let grain = try EnclosedOp.folding(like: self, .reduceMax, "max").apply(x.lower.map(Self.grain))
     let terms = termCount(value)
-    return enclosed(value, worst, values, terms, magnitude, wild, lower, upper)
+    return enclosed(value, worst, values, terms, magnitude, grain, wild, lower, upper)
+  }
+
+  /// How many of the coarsest unit that a number is a multiple of make 1; 0 for 0, which is a multiple of every unit.
+  private static func grain(_ x: Double) -> Double {
+    guard x.isFinite, x != 0 else { return 0 }
+    return Double(sign: .plus, exponent: x.significandWidth - Int(x.exponent), significand: 1)
   }
 
   /// - Parameters:
   ///   - terms: how many numbers are added.
   ///   - magnitude: the sum of the magnitudes of finite terms.
+  ///   - grain: all terms are multiples of one over it. Where their magnitudes add up to no more such units than the accumulator
+  ///     counts, every partial sum is exact in every order; a sum of 0 is +0 then, unless all terms are zeros.
   ///   - wild: not 0 where a term is not finite.
   private func enclosed(
     _ value: Tensor, _ worst: [Enclosure.Certainty], _ values: [Double], _ terms: Int, _ magnitude: [Double],
-    _ wild: [Double], _ lower: [Double], _ upper: [Double]
+    _ grain: [Double], _ wild: [Double], _ lower: [Double], _ upper: [Double]
   ) -> Enclosure {
     let type = value.elementType
     let accumulator = accumulator(of: type)
     let unit = accumulator.spacing(at: 1) / 2
+    let finest = accumulator == .f64 ? 0x1p1000 : 0x1p149
     var (certainty, low, high) = (worst, values, values)
     for index in values.indices where worst[index] != .open {
       // A partial sum may overflow in one order and not in another.
@@ -55,7 +65,9 @@ extension EnclosedOp {
         certainty[index] = .open
       } else if wild[index] != 0 {
         certainty[index] = worst[index] == .pinned ? .pinned : .open
-      } else if terms <= 1, worst[index] == .pinned {
+      } else if terms <= 1 || magnitude[index] > 0 && grain[index] <= finest && magnitude[index] * grain[index] <= 0.5 / unit,
+        worst[index] == .pinned
+      {
         certainty[index] = .pinned
       } else {
         let error = Double(terms + 4) * unit * magnitude[index] * 1.01
@@ -144,11 +156,15 @@ extension EnclosedOp {
     let left = try contract(radii(x), b)
     let right = try contract(a, radii(y))
     let values = Elements(value).floats
+    let (fineLeft, fineRight) = (x.lower.map(Self.grain), y.lower.map(Self.grain))
+    let finest = (fineLeft.max() ?? 0) * (fineRight.max() ?? 0)
+    // The sum of the products' grains is no less than each; that of the finest elements may be closer.
+    let grain = try contract(fineLeft, fineRight).map { min($0, finest) }
     let widths = values.indices.map { left[$0] + right[$0] }
     // A product that is too small for the accumulator may be off by half of the smallest number.
     let underflow = Double(depth) * accumulator(of: value.elementType).spacing(at: 0)
     return enclosed(
-      value, worst, values, max(depth, 2), magnitude, wild,  // 0 is added even to one product, and takes a sign away
+      value, worst, values, max(depth, 2), magnitude, grain, wild,  // 0 is added even to one product, and takes a sign away
       values.indices.map { center[$0] - widths[$0] - underflow }, values.indices.map { center[$0] + widths[$0] + underflow })
   }
 
@@ -186,11 +202,15 @@ extension EnclosedOp {
 
   /// The op that sums where this one folds.
   private static func sum(like op: EnclosedOp) -> EnclosedOp {
+    folding(like: op, .reduceSum, "sum")
+  }
+
+  /// The op that folds otherwise where this one folds.
+  private static func folding(like op: EnclosedOp, _ code: OpCode, _ kind: String) -> EnclosedOp {
     guard op.code == .reduceWindow else {
-      return EnclosedOp(
-        code: .reduceSum, operands: op.operands, attributes: op.attributes, types: op.types, limits: op.limits)
+      return EnclosedOp(code: code, operands: op.operands, attributes: op.attributes, types: op.types, limits: op.limits)
     }
-    let attributes = op.attributes.map { $0.name == "kind" ? NamedAttribute("kind", .name("sum")) : $0 }
+    let attributes = op.attributes.map { $0.name == "kind" ? NamedAttribute("kind", .name(kind)) : $0 }
     return EnclosedOp(
       code: op.code, operands: op.operands, attributes: attributes, types: op.types, limits: op.limits)
   }
