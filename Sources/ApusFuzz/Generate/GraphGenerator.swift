@@ -11,7 +11,7 @@ public struct GraphGenerator: Sendable {
   public struct Limits: Sendable {
     /// Elements of a value at the upper bounds of the symbols.
     public var elements = 1 << 12
-    /// Of a hundred known sizes, how many are large: such that threads share the work and depths are cut.
+    /// Of a hundred shapes, how many are large; of sizes, a fifth of it.
     public var largePercent = 0
     /// Regions and calls within each other.
     public var nesting = 2
@@ -26,10 +26,10 @@ public struct GraphGenerator: Sendable {
     /// Those of them that run no other code.
     public private(set) var plainCodes: [OpCode]
 
-    /// The same for large graphs: a value or two has so many elements that loops are worth a second thread.
+    /// The same for large graphs: values have so many elements that threads share loops over them and depths are cut.
     public var enlarged: Limits {
       var limits = self
-      (limits.elements, limits.largePercent) = (72_000, 30)
+      (limits.elements, limits.largePercent) = (70_000, 75)
       return limits
     }
 

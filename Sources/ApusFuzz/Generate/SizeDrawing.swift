@@ -20,10 +20,8 @@ extension GraphDrawing {
   }
 
   mutating func size() throws -> Dim {
-    // What is drawn without large sizes stays as it is.
-    if limits.largePercent > 0, draw.chance(limits.largePercent) {
-      return .constant(draw.one(of: [129, 500, 1000, 1025, 4099, 5000, 20_011, 66_000]))
-    }
+    // What is drawn without large values stays as it is.
+    if limits.largePercent > 0, draw.chance(limits.largePercent / 5) { return .constant(draw.one(of: [129, 300, 1025])) }
     guard draw.chance(30) else { return .constant(constantSize()) }
     return try openSize()
   }
@@ -60,7 +58,18 @@ extension GraphDrawing {
       let size = try size()
       dims.append(fits(dims + [size]) ? size : 1)
     }
+    if limits.largePercent > 0, draw.chance(limits.largePercent) { enlarge(&dims) }
     return dims
+  }
+
+  /// Makes one axis as long as the values may have elements, or some of that: dear ops are shared by threads earlier.
+  private mutating func enlarge(_ dims: inout [Dim]) {
+    guard let axis = draw.pick(dims.indices) else { return }
+    let others = dims.enumerated().reduce(1) { $1.offset == axis ? $0 : $0 * max($1.element.constantValue ?? 8, 1) }
+    let size = (limits.elements / draw.one(of: [1, 3, 8]) - draw.int(0...40)) / others
+    var large = dims
+    large[axis] = .constant(max(size, 1))
+    if fits(large) { dims = large }
   }
 
   mutating func rank(_ range: ClosedRange<Int> = 0...4) -> Int {

@@ -36,7 +36,7 @@ public struct CaseSettings: Sendable {
   }
 
   /// Whether case `number` has large values. An odd one: the oracles that have a share of the cases are slow on those.
-  public static func isLarge(_ number: Int) -> Bool { number % 16 == 7 }
+  public static func isLarge(_ number: Int) -> Bool { number % 32 == 7 }
 
   /// The dear oracles, each of which judges one case of so many: the interpreter walks lowered loops element by element, a
   /// second compilation costs as much as the first and code of its own for each value half of that, and text has little to do with how ops are combined.
