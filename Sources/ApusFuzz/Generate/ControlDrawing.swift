@@ -2,7 +2,7 @@ import ApusIR
 import ApusSupport
 import ApusTensor
 
-/// Branches, loops and calls.
+/// Branches and loops.
 extension GraphDrawing {
   mutating func addControl(_ code: OpCode) throws {
     switch code {
@@ -28,6 +28,9 @@ extension GraphDrawing {
     return try body(&self)
   }
 
+  /// Ops for a region or a callee, of those that are yet to be drawn.
+  mutating func share() -> Int { min(draw.int(0...3), remaining) }
+
   /// Types of values that are there.
   private mutating func someTypes(_ count: ClosedRange<Int>) throws -> [TensorType] {
     try (0..<draw.int(count)).map { _ in
@@ -36,92 +39,72 @@ extension GraphDrawing {
     }
   }
 
-  private mutating func share() -> Int { min(draw.int(0...3), remaining) }
-
   private mutating func addIf() throws {
     let condition = try obtain(.scalar(.bool))
-    let types = try someTypes(0...3)
-    let op = function.insert(.if, [condition], results: types, at: place)
+    let merges = try someTypes(0...3).map { type in
+      let axis = draw.chance(35) ? draw.pick(type.dims.indices) : nil
+      return axis.map { Merge(type, along: $0, &function.symbols) } ?? Merge(type)
+    }
+    let op = function.insert(.if, [condition], results: merges.map(\.result), at: place)
+    var yielded: [[TensorType]] = []
     for region in function.regions(of: op) {
       try inRegion(region) { drawing in
         drawing.drawOps(drawing.share())
-        let values = try types.map { try drawing.obtain($0) }
+        let values = try merges.map { try drawing.branchValue($0) }
         drawing.function.insert(.yield, values, results: [], at: .end(of: region))
+        yielded.append(values.map(drawing.type))
       }
     }
+    for (index, merge) in merges.enumerated() { try settle(merge, yielded.map { $0[index] }) }
     record(op)
   }
 
-  /// A loop of a few turns that carries a counter and other values.
+  /// A loop of a few turns that carries a counter, values that keep their sizes, and some that do not.
   private mutating func addWhile() throws {
+    let turns = draw.int(0...4)
     let counter = TensorType.scalar(draw.one(of: [.s64, .s32]))
-    let carried = [counter] + (try someTypes(0...2))
+    let kept = [counter] + (try someTypes(0...2))
     func number(_ value: Int) -> [NamedAttribute] { [NamedAttribute("value", .scalar(.signed(Int64(value))))] }
     let start = try value(.constant, [], number(0), stated: counter)
-    let limit = try value(.constant, [], number(draw.int(0...4)), stated: counter)
-    let inits = [start] + (try carried.dropFirst().map { try obtain($0) })
-    let op = function.insert(.while, inits, results: carried, at: place)
+    let limit = try value(.constant, [], number(turns), stated: counter)
+    var inits = [start] + (try kept.dropFirst().map { try obtain($0) })
+    let growths = try (0..<draw.one(of: [0, 0, 1, 1, 2])).map { _ in try growth(turns) }
+    inits += growths.map(\.initial)
+    let carried = kept + growths.map(\.carried)
+    let op = function.insert(.while, inits, results: kept + growths.map(\.result), at: place)
     let (test, body) = (function.region(0, of: op), function.region(1, of: op))
     try inRegion(test) { drawing in
-      drawing.local += carried.map { drawing.function.addParameter($0, to: test) }
-      let index = drawing.local[drawing.local.count - carried.count]
-      var goes = try drawing.value(.less, [index, limit])
-      if drawing.draw.chance(20) { goes = try drawing.value(.and, [goes, try drawing.obtain(.scalar(.bool))]) }
+      let carried = drawing.take(carried, into: test)
+      var goes = try drawing.value(.less, [carried[0], limit])
+      if let more = try drawing.furtherCondition(growths) { goes = try drawing.value(.and, [goes, more]) }
       drawing.function.insert(.continue, [goes], results: [], at: .end(of: test))
     }
     try inRegion(body) { drawing in
-      drawing.local += carried.map { drawing.function.addParameter($0, to: body) }
-      let index = drawing.local[drawing.local.count - carried.count]
+      let carried = drawing.take(carried, into: body)
       drawing.drawOps(drawing.share())
       let one = try drawing.value(.constant, [], number(1), stated: counter)
-      let next = try drawing.value(.add, [index, one])
-      let values = [next] + (try carried.dropFirst().map { try drawing.obtain($0) })
+      var values = [try drawing.value(.add, [carried[0], one])]
+      values += try kept.dropFirst().map { try drawing.obtain($0) }
+      for (growth, value) in zip(growths, carried[kept.count...]) { values.append(try drawing.grown(growth, value)) }
       drawing.function.insert(.yield, values, results: [], at: .end(of: body))
     }
     record(op)
   }
 
-  /// A call of a new function, or of one that was called before.
-  private mutating func addCall() throws {
-    if draw.chance(30), let callee = draw.pick(callees.filter { $0.symbols.count == 0 && !$0.resultTypes.isEmpty }) {
-      try call(callee, try callee.parameters.map { try obtain(callee.type(of: $0)) })
-      return
-    }
-    // Sizes of a callee are symbols of its own: arguments of known sizes make this plain.
-    var arguments: [ValueID] = []
-    for _ in 0..<draw.int(1...3) {
-      guard let value = pick(where: { $0.constantShape != nil }) else { break }
-      arguments.append(value)
-    }
-    if arguments.isEmpty { arguments = [try make(TensorType(draw.one(of: ElementType.allCases), [3]))] }
-    let count = share() + 1
-    var inner = GraphDrawing("callee\(callees.count)_\(draw.int(0...9999))", seed: draw.seed(), closed, ops: count, coverage)
-    inner.depth = depth + 1
-    for argument in arguments { inner.function.addParameter(type(argument), name: "a\(inner.function.parameters.count)") }
-    inner.drawOps(count)
-    inner.finish()
-    coverage = inner.coverage
-    guard !callees.contains(where: { $0.name == inner.function.name }), inner.callees.isEmpty else { throw NoFit() }
-    let missing = inner.function.parameters.dropFirst(arguments.count)
-    let callee = inner.function
-    arguments += try missing.map { try obtain(callee.type(of: $0)) }
-    callees.append(callee)
-    try call(callee, arguments)
+  /// Adds the parameters of a loop's region.
+  private mutating func take(_ carried: [TensorType], into region: BlockID) -> [ValueID] {
+    let values = carried.map { function.addParameter($0, to: region) }
+    local += values
+    return values
   }
 
-  /// Limits under which no symbols are made.
-  private var closed: GraphGenerator.Limits {
-    var closed = limits
-    closed.symbols = 0
-    closed.codes = limits.plainCodes.filter { !$0.traits.contains(.dataDependentShape) }
-    return closed
-  }
-
-  private mutating func call(_ callee: Function, _ arguments: [ValueID]) throws {
-    guard callee.symbols.count == 0 else { throw NoFit() }
-    let op = function.insert(
-      .call, arguments, attributes: [NamedAttribute("callee", .function(callee.name))], results: callee.resultTypes,
-      at: place)
-    record(op)
+  /// What else has to hold for a loop to go on.
+  private mutating func furtherCondition(_ growths: [Growth]) throws -> ValueID? {
+    if let growth = draw.pick(growths), draw.chance(40) {
+      let size = try value(.size, [], [NamedAttribute("of", .dims([growth.carried.dims[growth.axis]]))])
+      let most = NamedAttribute("value", .scalar(.signed(Int64(draw.int(0...20)))))
+      return try value(.less, [size, try value(.constant, [], [most], stated: .scalar(.s64))])
+    }
+    return draw.chance(20) ? try obtain(.scalar(.bool)) : nil
   }
 }

@@ -103,7 +103,8 @@ struct GraphDrawing {
     while remaining > max(end, 0), tries > 0 {
       tries -= 1
       let codes = depth >= limits.nesting ? limits.plainCodes : limits.codes
-      let choice = OpChoice.draw(&draw, codes, coverage)
+      // What reads values as they are meets them without a conversion in between.
+      let choice = OpChoice.draw(&draw, codes, near: visible.suffix(6).map { type($0).element }, coverage)
       let known = (function, local, callees, producers)
       do {
         remaining -= 1

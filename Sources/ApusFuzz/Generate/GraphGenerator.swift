@@ -38,6 +38,14 @@ public struct GraphGenerator: Sendable {
       plainCodes = Self.plain(self.codes)
     }
 
+    /// A few of the ops: they meet each other more often than all of them do (Groce et al., "Swarm testing", 2012).
+    func some(_ draw: inout Draw) -> Limits {
+      var few = self
+      let plain = draw.shuffled(plainCodes).prefix(draw.int(3...16))
+      few.codes = codes.filter { plain.contains($0) || !plainCodes.contains($0) && draw.chance(50) }
+      return few
+    }
+
     private static func plain(_ codes: [OpCode]) -> [OpCode] {
       codes.filter { !$0.traits.contains(.controlFlow) && $0 != .call }
     }
@@ -51,7 +59,9 @@ public struct GraphGenerator: Sendable {
 
   /// A module whose first function is what runs. It has about `ops` ops besides those that fetch operands.
   public mutating func module(seed: UInt64, ops: Int) -> Module {
-    var drawing = GraphDrawing("main", seed: seed, limits, ops: ops, coverage)
+    var draw = Draw(seed: seed)
+    let limits = draw.chance(50) ? limits.some(&draw) : limits
+    var drawing = GraphDrawing("main", seed: draw.seed(), limits, ops: ops, coverage)
     drawing.drawOps(ops)
     drawing.finish()
     coverage = drawing.coverage

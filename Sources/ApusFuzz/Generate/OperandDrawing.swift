@@ -36,6 +36,10 @@ extension GraphDrawing {
     switch draw.int(0...3) {
     case 0:
       guard let other = pick(where: { $0.dims == wanted.dims && $0.element != wanted.element }) else { return nil }
+      if wanted.element == .bool, draw.chance(70) {
+        let codes: [OpCode] = [.less, .lessEqual, .greater, .greaterEqual, .equal, .notEqual]
+        return try value(draw.one(of: codes), [other, try obtain(type(other))])
+      }
       return try value(.convert, [other], stated: wanted)
     case 1:
       guard let count = try? wanted.elementCount(),
@@ -93,23 +97,27 @@ extension GraphDrawing {
       if let shape = wanted.constantShape { return try weight(wanted.element, shape) }
       fallthrough
     case _:
-      let scalar = draw.scalar(wanted.element, extremePercent: 10)
-      return try value(.constant, [], [NamedAttribute("value", .scalar(scalar))], stated: wanted)
+      return try value(.constant, [], [NamedAttribute("value", .scalar(filling(wanted.element)))], stated: wanted)
     }
   }
 
   /// Whether a size is one that an op of this function defines: no parameter can have it.
-  private func isSizedByData(_ type: TensorType) -> Bool {
-    type.dims.contains { dim in
-      var isDefined = false
-      dim.forEachSymbol { if function.symbols[$0].origin == .value { isDefined = true } }
-      return isDefined
+  private func isSizedByData(_ type: TensorType) -> Bool { type.dims.contains { !definedSymbols(in: $0).isEmpty } }
+
+  /// A constant tensor, sometimes one that compilers see through: the same number everywhere, or everywhere but once.
+  mutating func weight(_ element: ElementType, _ shape: [Int]) throws -> ValueID {
+    var tensor = try draw.tensor(element, shape, extremePercent: 5)
+    if draw.chance(25), tensor.count > 0 {
+      let (number, other) = (filling(element), tensor.scalar(at: 0))
+      for index in 0..<tensor.count { tensor.setScalar(number, at: index) }
+      if draw.chance(30) { tensor.setScalar(other, at: draw.int(0...(tensor.count - 1))) }
     }
+    return try constant(tensor)
   }
 
-  /// A constant tensor.
-  mutating func weight(_ element: ElementType, _ shape: [Int]) throws -> ValueID {
-    try constant(try draw.tensor(element, shape, extremePercent: 5))
+  /// A number that a tensor may be full of.
+  private mutating func filling(_ element: ElementType) -> Scalar {
+    draw.chance(40) ? draw.one(of: [.zero(element), .one(element)]) : draw.scalar(element, extremePercent: 10)
   }
 
   mutating func constant(_ tensor: Tensor) throws -> ValueID {

@@ -39,7 +39,7 @@ extension GraphDrawing {
       let type = TensorType(draw.one(of: ElementType.allCases), [symbol])
       function.addParameter(type, name: "x\(function.parameters.count)")
     } else {
-      guard let known = draw.pick(symbols) else { return .constant(constantSize()) }
+      guard let known = draw.pick(symbols + symbolsInScope()) else { return .constant(constantSize()) }
       symbol = .symbol(known)
     }
     switch draw.int(0...9) {
@@ -49,6 +49,23 @@ extension GraphDrawing {
       return try Dim.floordiv(Dim.sum(symbol, 1), 2)
     case _: return symbol
     }
+  }
+
+  /// The symbols that visible values define.
+  private func symbolsInScope() -> [SymbolID] {
+    var found: [SymbolID] = []
+    for value in local {
+      for dim in type(value).dims { found += definedSymbols(in: dim).filter { !found.contains($0) } }
+    }
+    return found
+  }
+
+  /// The symbols of a size that ops define, not the arguments.
+  func definedSymbols(in dim: Dim) -> [SymbolID] {
+    if dim.constantValue != nil { return [] }
+    var found: [SymbolID] = []
+    dim.forEachSymbol { if function.symbols[$0].origin == .value { found.append($0) } }
+    return found
   }
 
   /// A shape that is small enough.

@@ -63,7 +63,8 @@ public struct InputDrawing: Sendable {
     for id in function.symbols.ids {
       let bounds = function.symbols[id].bounds
       let lower = max(bounds.lower ?? 0, 0)
-      values[id] = draw.int(lower...min(bounds.upper ?? .max, lower + Self.mostAboveLeast))
+      let isEmpty = lower == 0 && draw.chance(20)
+      values[id] = isEmpty ? 0 : draw.int(lower...min(bounds.upper ?? .max, lower + Self.mostAboveLeast))
     }
     let extreme = draw.one(of: [0, 5, 40])
     return try function.inputs(sizes: values) { (element, shape) throws(DiagnosticError) in
