@@ -129,7 +129,7 @@ let package = Package(
     tests("InterpreterTests", ["OpCases", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("GraphTests", ["ApusGraph", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("ONNXTests", ["ApusONNX", "ApusCompiler", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
-    tests("PassesTests", ["OpCases", "ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
+    tests("PassesTests", ["ApusFuzz", "ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests(
       "ScheduleTests",

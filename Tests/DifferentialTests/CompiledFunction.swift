@@ -14,11 +14,15 @@ struct CompiledFunction {
   private let oneThread: Executable
   private let loops: Module
 
-  init(_ function: Function) throws {
-    module = Module(function)
+  init(_ function: Function) throws { try self.init(Module(function)) }
+
+  /// Of several functions the first is what runs.
+  init(_ module: Module) throws {
+    self.module = module
     let found = module.verify()
     if !found.isEmpty { throw DiagnosticError(found) }
-    let compiled = try Compiler(CompilerOptions(threads: 2)).compile(module)
+    let options = CompilerOptions(threads: 2, operations: FuzzOperations.compiled)
+    let compiled = try Compiler(options).compile(module)
     twoThreads = compiled.executable
     loops = compiled.loops.module
     oneThread = twoThreads.on(ThreadPool(threads: 1))
@@ -38,10 +42,10 @@ struct CompiledFunction {
     var judgement = Judgement()
     let found = try Self.outcome { try twoThreads.run(inputs) }
     let again = try Self.outcome { try runGuarded(inputs, found) }
-    let wanted = try Self.outcome { try Interpreter(module).run(inputs) }
+    let wanted = try Self.outcome { try interpreter.run(inputs) }
     switch (found, again, wanted) {
     case (.results(let found), .results(let again), .results(let wanted)):
-      let enclosures = try Interpreter(module).enclose(inputs)
+      let enclosures = try interpreter.enclose(inputs)
       for index in found.indices {
         judgement.elements += wanted[index].count
         if found[index] != again[index] {
@@ -64,6 +68,8 @@ struct CompiledFunction {
     }
     return judgement
   }
+
+  private var interpreter: Interpreter { Interpreter(module, customOperations: FuzzOperations.interpreted) }
 
   /// What the loops that code is made of mean to the interpreter, which checks every access; they are valid.
   func interpretLoops(_ inputs: [Tensor]) throws -> [Tensor] {

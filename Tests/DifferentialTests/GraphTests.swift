@@ -2,10 +2,11 @@ import ApusIR
 import ApusSupport
 import ApusTensor
 import Foundation
-import OpCases
 import Testing
 
-/// Random graphs of up to 20 ops through the whole compiler, against the interpreter.
+@testable import ApusFuzz
+
+/// Drawn graphs through the whole compiler, against the interpreter.
 ///
 /// `APUS_GRAPHS=2000` says how many, `APUS_SEED` with which to begin.
 @Suite struct GraphTests {
@@ -18,23 +19,25 @@ import Testing
     let (first, count) = (Self.setting("APUS_SEED") ?? 0, Self.setting("APUS_GRAPHS") ?? 40)
     var (elements, judged) = (0, 0)
     for seed in stride(from: first + share, to: first + count, by: Int(Self.shares)) {
-      let element = Self.elements[Int(seed % UInt64(Self.elements.count))]
-      let length = [3, 19, 7, 33, 3][Int(seed / 3 % 5)]
-      var graph = RandomGraph(seed: seed, ops: 1 + Int(seed % 20), element: element, length: length)
+      // Each graph comes from its seed alone: every other one has ops that fuse, and more of them.
+      let fuses = seed / Self.shares % 2 == 0
+      var generator = GraphGenerator(limits: GraphGenerator.Limits(codes: fuses ? Self.fusing : nil))
+      let module = generator.module(seed: seed, ops: 1 + Int(seed % (fuses ? 8 : 4)))
       let compiled: CompiledFunction
       do {
-        compiled = try CompiledFunction(graph.function)
+        compiled = try CompiledFunction(module)
       } catch {
-        Issue.record("seed \(seed): \(error)\n\(Module(graph.function).text())")
+        Issue.record("seed \(seed): \(error)\n\(module.text())")
         continue
       }
+      var drawing = InputDrawing(seed: seed)
       for _ in 0..<2 {
-        let judgement = try compiled.judge(graph.inputs())
+        guard let inputs = try? drawing.inputs(of: module.functions[0]) else { break }
+        let judgement = try compiled.judge(inputs)
         elements += judgement.elements
         judged += judgement.judged
         guard !judgement.problems.isEmpty else { continue }
-        let problems = judgement.problems.joined(separator: "\n")
-        Issue.record("seed \(seed), \(element), length \(length): \(problems)\n\(compiled.module.text())")
+        Issue.record("seed \(seed): \(judgement.problems.joined(separator: "\n"))\n\(module.text())")
         break
       }
     }
@@ -42,5 +45,8 @@ import Testing
     #expect(judged * 10 >= elements * 7, "\(judged) of \(elements) elements are judged")
   }
 
-  private static let elements: [ElementType] = [.f32, .s32, .f32, .f16, .f64, .f32, .bf16, .u8, .f32, .s64]
+  private static let fusing = GraphGenerator.Limits().codes.filter { code in
+    let traits: OpTraits = [.elementwise, .movement, .reduction, .contraction, .controlFlow]
+    return !code.traits.isDisjoint(with: traits)
+  }
 }

@@ -1,10 +1,10 @@
+import ApusFuzz
 import ApusIR
 import ApusInterpreter
 import ApusPasses
 import ApusSupport
 import ApusTensor
 import Foundation
-import OpCases
 import Testing
 
 /// Each pass by itself, and all of them together, keep what a function means.
@@ -15,37 +15,45 @@ import Testing
     "plain,fuse-outputs", "plain,cse,dce", "prepare,fuse", "simplify", "standard",
   ]
 
-  /// Graphs for each element type; a debug build interprets a few hundred a second.
-  private let seeds = ProcessInfo.processInfo.environment["SEEDS"].flatMap { Int($0) } ?? 10
+  /// How many graphs; a debug build interprets a few hundred a second.
+  private let seeds = ProcessInfo.processInfo.environment["SEEDS"].flatMap { UInt64($0) } ?? 20
+
+  /// All ops but those that somebody has to register.
+  private static let limits = {
+    var limits = GraphGenerator.Limits()
+    limits.codes.removeAll { $0 == .customCall }
+    return limits
+  }()
 
   @Test(arguments: pipelines) func keepsMeaning(_ text: String) throws {
     let pipeline = try Pipeline.parse(text)
-    for (index, element) in [ElementType.f32, .s32, .f32, .f16].enumerated() {
-      for seed in 0..<UInt64(seeds) {
-        var graph = RandomGraph(
-          seed: seed &* 4 &+ UInt64(index) &* 1_000_003, ops: 4 + Int(seed * 3 % 29), element: element)
-        let inputs = graph.inputs()
-        let before = Module(graph.function)
-        var after = before
-        try pipeline.run(on: &after, checked)
-        let wanted = Result { try Interpreter(before).run(inputs) }
-        let found = Result { try Interpreter(after).run(inputs) }
-        switch (wanted, found) {
-        case (.success(let a), .success(let b)):
-          #expect(a.count == b.count)
-          for (x, y) in zip(a, b) where !areEqual(x, y) {
-            Issue.record(
-              "\(text) seed \(seed) \(element): \(x.values) became \(y.values)\n\(before.text())\n\(after.text())")
-            return
-          }
-        case (.failure(let a), .failure(let b)): #expect("\(a)" == "\(b)")
-        case (.failure(let error), .success): Issue.record("the graph fails: \(error)\n\(before.text())")
-        case (.success, .failure(let error)):
-          Issue.record("\(text) seed \(seed): \(error)\n\(before.text())\n\(after.text())")
+    var compared: UInt64 = 0
+    for seed in 0..<seeds {
+      // Each graph comes from its seed alone.
+      var generator = GraphGenerator(limits: Self.limits)
+      let before = generator.module(seed: seed, ops: 1 + Int(seed % 16))
+      var drawing = InputDrawing(seed: seed)
+      let inputs = try drawing.inputs(of: before.functions[0])
+      var after = before
+      try pipeline.run(on: &after, checked)
+      let wanted = Result { try Interpreter(before).run(inputs) }
+      let found = Result { try Interpreter(after).run(inputs) }
+      switch (wanted, found) {
+      case (.success(let a), .success(let b)):
+        compared += 1
+        #expect(a.count == b.count)
+        for (x, y) in zip(a, b) where !areEqual(x, y) {
+          Issue.record("\(text) seed \(seed): \(x.values) became \(y.values)\n\(before.text())\n\(after.text())")
           return
         }
+      // What makes a run fail may be what nobody needs.
+      case (.failure, _): continue
+      case (.success, .failure(let error)):
+        Issue.record("\(text) seed \(seed): \(error)\n\(before.text())\n\(after.text())")
+        return
       }
     }
+    #expect(compared * 10 >= seeds * 8, "\(compared) of \(seeds) graphs run")
   }
 }
 
