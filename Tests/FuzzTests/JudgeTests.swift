@@ -25,6 +25,25 @@ import Testing
     #expect(useless.count <= 3, "\(useless)")
   }
 
+  @Test func loopsWithoutEndSayNothing() throws {
+    let text = """
+      apus-ir 1
+
+      func @f(%x: s32[]) -> s32[] {
+        %0: s32[] = while %1 = %x {
+          %2: bool[] = equal %1, %1
+          continue %2
+        } do {
+          yield %1
+        }
+        return %0
+      }
+      """
+    let module = try Module.parse(SourceText(name: "f.ir", text: text))
+    let error = #expect(throws: DiagnosticError.self) { try Judge().judge(FuzzCase(module, seed: 1)) }
+    #expect(error?.diagnostics.first?.id == "limit.steps")
+  }
+
   /// What the interpreter fails at must fail elsewhere too, where the results need it.
   @Test func failuresAreJudged() throws {
     func reference(returning result: String) throws -> Reference {
