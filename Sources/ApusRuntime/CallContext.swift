@@ -12,6 +12,8 @@ final class CallContext: @unchecked Sendable {
   let customOperations: [CustomOperation]
   /// What the first custom op to fail in this call has thrown.
   var customError: (any Error)?
+  /// The caller's, if this call has it.
+  private var memory: CallMemory?
 
   private let dims: UnsafeMutablePointer<Int64>
   private let arena: Arena
@@ -46,16 +48,18 @@ final class CallContext: @unchecked Sendable {
     dims.deallocate()
   }
 
-  /// Makes the context ready for one call, with the caller's arena or its own.
+  /// Makes the context ready for one call, in the caller's memory or its own.
   ///
   /// Throws `run.memory` when the arena cannot have `arenaBytes`.
   func begin(
-    pool: ThreadPool, arena given: UnsafeMutableRawPointer?, arenaBytes: Int, allocationLimit: Int
-  ) throws(DiagnosticError) {
-    let block = if let given { given } else { try arena.reserve(arenaBytes) }
+    pool: ThreadPool, memory: CallMemory?, arenaBytes: Int, allocationLimit: Int
+  ) throws {
+    let block = if let memory { try memory.arena(arenaBytes) } else { try arena.reserve(arenaBytes) }
     apus_context_init(pointer, pool.handle)
     pointer.pointee.arena = block
     pointer.pointee.allocation_limit = Int64(allocationLimit)
+    self.memory = memory
+    if memory != nil { pointer.pointee.allocate = Self.allocate }
     pointer.pointee.user = Unmanaged.passUnretained(self).toOpaque()
     pointer.pointee.custom_call = { context, index, operands, operandCount, results, resultCount in
       guard let context, let user = context.pointee.user else { return Int32(apus_status_internal) }
@@ -113,12 +117,24 @@ final class CallContext: @unchecked Sendable {
   func end() {
     apus_context_release(pointer)
     customError = nil
+    memory = nil
   }
 
   var status: CallStatus {
     let context = pointer.pointee
     return CallStatus(
       code: apus_context_status(pointer), site: context.fail_site, a: context.fail_a, b: context.fail_b)
+  }
+
+  /// A block that the caller's memory sees first, with its space.
+  private static let allocate: @convention(c) (UnsafeMutablePointer<apus_context>?, Int64) -> UnsafeMutableRawPointer? = {
+    guard let context = $0, let memory = of(context)?.memory, (0..<1 << 60).contains($1) else {
+      return apus_context_allocate($0, $1)
+    }
+    let count = Int($1) + memory.space
+    guard let block = apus_context_allocate(context, Int64(count)) else { return nil }
+    memory.allocated(UnsafeMutableRawBufferPointer(start: block, count: count))
+    return block
   }
 
   static func of(_ context: UnsafeMutablePointer<apus_context>) -> CallContext? {

@@ -123,11 +123,10 @@ public final class Executable: Sendable {
   /// As `run(_:cancellation:)`, in memory that the caller makes for this call alone.
   public func run(_ inputs: [Tensor], in memory: CallMemory) throws -> [Tensor] {
     let plan = try plan(inputs)
-    let arena = try memory.arena(plan.arenaBytes)
     var results = try zip(outputs, plan.outputShapes).map { signature, shape in
       try shape.map { try memory.output(signature.elementType, $0) }
     }
-    try call(inputs, plan, &results, nil, arena: arena)
+    try call(inputs, plan, &results, nil, in: memory)
     return results.compactMap { $0 }
   }
 
@@ -204,15 +203,15 @@ extension Executable {
     }
   }
 
-  /// Calls the code. Each of `results` is the room for an output, or nil where the code allocates it; without an `arena` the
-  /// call has one of its own.
+  /// Calls the code. Each of `results` is the room for an output, or nil where the code allocates it; without
+  /// `memory` the call has its own.
   private func call(
     _ tensors: [Tensor], _ plan: CallPlan, _ results: inout [Tensor?], _ cancellation: Cancellation?,
-    arena: UnsafeMutableRawPointer? = nil
+    in memory: CallMemory? = nil
   ) throws {
     let call = idle.withLock { $0.popLast() }
       ?? CallContext(inputs: inputs, outputs: outputs, customOperations: description.customOperations)
-    try call.begin(pool: pool, arena: arena, arenaBytes: plan.arenaBytes, allocationLimit: options.allocationLimit)
+    try call.begin(pool: pool, memory: memory, arenaBytes: plan.arenaBytes, allocationLimit: options.allocationLimit)
     defer {
       call.end()
       idle.withLock { if $0.count < Self.mostIdle { $0.append(call) } }
@@ -227,6 +226,7 @@ extension Executable {
     for (index, tensor) in held.enumerated() { call.setInput(index, tensor) }
     for index in results.indices { call.setOutput(index, &results[index], plan.outputShapes[index]) }
     _ = withExtendedLifetime((held, owner)) { apus_invoke(entry, call.pointer, call.inputs, call.outputs) }
+    memory?.finished()
     if let error = call.status.error(sites: description.sites, customError: call.customError) { throw error }
     // Loops that see the flag leave without a word, and what they leave behind is no result.
     if cancellation?.isCancelled == true { throw CancellationError() }

@@ -3,6 +3,7 @@ import ApusIR
 import ApusRuntime
 import ApusSupport
 import ApusTensor
+import Synchronization
 import Testing
 
 @testable import ApusFuzz
@@ -90,5 +91,45 @@ import Testing
     #expect(memory.damage?.hasPrefix("byte 12 of output 0") == true)
     arena.storeBytes(of: 0, toByteOffset: 100, as: UInt8.self)
     #expect(memory.damage?.hasPrefix("byte 100 of the arena") == true)
+  }
+
+  @Test func blocksThatCodeAsksForEndWhereTheyEnd() throws {
+    let memory = PoisonedMemory(0x5A, places: [])
+    let call = memory.memory
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 + call.space, alignment: 64)
+    defer { block.deallocate() }
+    call.allocated(block)
+    block[15] = 0
+    call.finished()
+    #expect(memory.damage == nil && block[16] == 0x5A)
+    block[16] = 0
+    call.finished()
+    #expect(memory.damage?.hasPrefix("byte 16 of a block of 16") == true)
+  }
+
+  /// The size of the result depends on data.
+  @Test func codeAsksForBlocksOfTheCaller() throws {
+    let text = """
+      apus-ir 1
+
+      func @f(%x: f32[4]) -> s64[1, d0] where d0 in 0...4 {
+        %0: s64[1, d0] = non_zero %x
+        return %0
+      }
+      """
+    let model = try Compiler(options).compile(Module.parse(SourceText(name: "f.ir", text: text)))
+    let sizes = Mutex<[Int]>([])
+    let poisoned = PoisonedMemory(0xFF, places: try model.loops.placesInArena(inputShapes: [[4]]))
+    var memory = poisoned.memory
+    let first = memory.allocated
+    memory.allocated = { block in
+      first(block)
+      sizes.withLock { $0.append(block.count) }
+    }
+    let x = Tensor([Float(0), 1, 0, 3])
+    #expect(try model.executable.run([x], in: memory) == [Tensor([Int64(1), 3], shape: [1, 2])])
+    #expect(poisoned.damage == nil)
+    #expect(sizes.withLock { $0 }.allSatisfy { $0 >= memory.space })
+    #expect(!sizes.withLock { $0 }.isEmpty)
   }
 }

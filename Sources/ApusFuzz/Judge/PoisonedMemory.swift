@@ -2,6 +2,7 @@ import ApusCompiler
 import ApusRuntime
 import ApusSupport
 import ApusTensor
+import Synchronization
 
 /// Memory for one call in which every byte is the same before it: results must not depend on it, and where no value lies, around
 /// the arena and its values and around each output, it must be left alone.
@@ -14,6 +15,9 @@ final class PoisonedMemory {
   private let poison: UInt8
   private let places: [Range<Int>]
   private var blocks: [Block] = []
+  /// What the code asks for while it runs.
+  private let further = FurtherBlocks()
+  private var furtherDamage: String?
 
   /// - Parameter places: where values lie in the arena.
   init(_ poison: UInt8, places: [Range<Int>]) {
@@ -22,7 +26,7 @@ final class PoisonedMemory {
   }
 
   var memory: CallMemory {
-    CallMemory(
+    var memory = CallMemory(
       arena: { self.add("the arena", $0, self.places).start },
       output: { type, shape in
         let count = try Tensor.byteCount(of: type, shape: shape)
@@ -30,6 +34,10 @@ final class PoisonedMemory {
         let bytes = UnsafeMutableRawBufferPointer(start: block.start, count: count)
         return try Tensor(type, shape: shape, storage: TensorStorage(borrowingWritable: bytes) { withExtendedLifetime(block) {} })
       })
+    memory.space = Self.space
+    memory.allocated = { [further, poison] in further.add($0, poison) }
+    memory.finished = { [poison] in self.furtherDamage = self.further.damage(poison) }
+    return memory
   }
 
   /// The first byte that was written where no value lies.
@@ -39,13 +47,35 @@ final class PoisonedMemory {
         return "byte \(offset) of \(block.name), which has \(block.count), is written though nothing lies there"
       }
     }
-    return nil
+    return furtherDamage
   }
 
   private func add(_ name: String, _ count: Int, _ places: [Range<Int>]) -> Block {
     let block = Block(name, count, places, poison)
     blocks.append(block)
     return block
+  }
+
+  /// Blocks with space behind them, which last as long as the call.
+  private final class FurtherBlocks: Sendable {
+    private let blocks = Mutex<[(address: UInt, count: Int)]>([])
+
+    func add(_ block: UnsafeMutableRawBufferPointer, _ poison: UInt8) {
+      block.initializeMemory(as: UInt8.self, repeating: poison)
+      let place = (UInt(bitPattern: block.baseAddress), block.count)
+      blocks.withLock { $0.append(place) }
+    }
+
+    func damage(_ poison: UInt8) -> String? {
+      for (address, count) in blocks.withLock({ $0 }) {
+        let bytes = UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: count)
+        let end = count - PoisonedMemory.space
+        if let offset = bytes[end...].firstIndex(where: { $0 != poison }) {
+          return "byte \(offset) of a block of \(end) that the code asked for is written though nothing lies there"
+        }
+      }
+      return nil
+    }
   }
 
   /// Bytes with space before and behind them. Nobody but the call writes them, and that has ended when they are looked at.
