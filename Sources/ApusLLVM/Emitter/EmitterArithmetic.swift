@@ -9,15 +9,20 @@ enum Comparison {
 /// chooses. Integers wrap; floats are never contracted or reassociated.
 extension Emitter {
   func add(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
-    value(a.type.isFloat ? LLVMBuildFAdd(builder, a.ref, b.ref, "") : LLVMBuildAdd(builder, a.ref, b.ref, ""))
+    if knownInteger(a) == 0 { return b }
+    if knownInteger(b) == 0 { return a }
+    return value(a.type.isFloat ? LLVMBuildFAdd(builder, a.ref, b.ref, "") : LLVMBuildAdd(builder, a.ref, b.ref, ""))
   }
 
   func sub(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
-    value(a.type.isFloat ? LLVMBuildFSub(builder, a.ref, b.ref, "") : LLVMBuildSub(builder, a.ref, b.ref, ""))
+    if knownInteger(b) == 0 { return a }
+    return value(a.type.isFloat ? LLVMBuildFSub(builder, a.ref, b.ref, "") : LLVMBuildSub(builder, a.ref, b.ref, ""))
   }
 
   func mul(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
-    value(a.type.isFloat ? LLVMBuildFMul(builder, a.ref, b.ref, "") : LLVMBuildMul(builder, a.ref, b.ref, ""))
+    if knownInteger(a) == 1 { return b }
+    if knownInteger(b) == 1 { return a }
+    return value(a.type.isFloat ? LLVMBuildFMul(builder, a.ref, b.ref, "") : LLVMBuildMul(builder, a.ref, b.ref, ""))
   }
 
   func neg(_ a: CodeValue) -> CodeValue {
@@ -71,6 +76,14 @@ extension Emitter {
 
   /// The product of two integers ≥ 0, or the largest signed one where it does not fit.
   func saturatingProduct(_ a: CodeValue, _ b: CodeValue) -> CodeValue {
+    let (x, y) = (knownInteger(a), knownInteger(b))
+    if x == 1 { return b }
+    if y == 1 { return a }
+    if let x, let y {
+      let (product, overflows) = x.multipliedReportingOverflow(by: y)
+      let most = Int.max >> (64 - a.type.scalarBits)
+      return int(overflows ? most : min(product, most), a.type)
+    }
     let pair = intrinsic("llvm.smul.with.overflow", [a.type], [a, b])
     let product = value(LLVMBuildExtractValue(builder, pair.ref, 0, ""))
     let overflows = value(LLVMBuildExtractValue(builder, pair.ref, 1, ""))

@@ -10,14 +10,18 @@ extension Emitter {
     _ lower: CodeValue, _ upper: CodeValue, step: CodeValue, carrying initial: [CodeValue] = [],
     _ body: (_ index: CodeValue, _ carried: [CodeValue]) -> [CodeValue]
   ) -> [CodeValue] {
+    let range = knownRange(lower, upper)
+    if let range, range.isEmpty { return initial }
+    if let range, let step = knownInteger(step), range.count <= step { return body(lower, initial) }
     let before = currentBlock
-    let preheader = block("loop.enter")
+    // Testing at the bottom lets loads be hoisted: the body is known to run once it is entered.
+    let preheader = range == nil ? block("loop.enter") : before
     let loop = block("loop")
     let exit = block("loop.exit")
-    // Testing at the bottom lets loads be hoisted: the body is known to run once it is entered.
-    branch(if: compare(lower, .less, upper), to: preheader, else: exit)
-
-    position(at: preheader)
+    if range == nil {
+      branch(if: compare(lower, .less, upper), to: preheader, else: exit)
+      position(at: preheader)
+    }
     branch(to: loop)
 
     position(at: loop)
@@ -36,7 +40,7 @@ extension Emitter {
     position(at: exit)
     return zip(initial, next).map { first, last in
       let result = phi(first.type)
-      addIncoming(result, [(first, before), (last, latch)])
+      addIncoming(result, range == nil ? [(first, before), (last, latch)] : [(last, latch)])
       return result
     }
   }
@@ -100,12 +104,14 @@ extension Emitter {
 
   /// Runs `body` where the condition holds.
   func ifThen(_ condition: CodeValue, _ body: () -> Void) {
-    ifElse(condition) {
+    if knownInteger(condition) == 0 { return }
+    let (yes, join) = (block("then"), block("join"))
+    branch(if: condition, to: yes, else: join)
+    _ = side(from: yes, to: join) {
       body()
       return []
-    } else: {
-      []
     }
+    position(at: join)
   }
 
   /// Runs `body` while `condition` gives true for the carried values; the last ones are the result.
@@ -145,6 +151,12 @@ extension Emitter {
     let end = currentBlock
     branch(to: join)
     return (values, end)
+  }
+
+  /// The range between two integers that are known.
+  private func knownRange(_ lower: CodeValue, _ upper: CodeValue) -> Range<Int>? {
+    guard let first = knownInteger(lower), let end = knownInteger(upper) else { return nil }
+    return first..<max(first, end)
   }
 
   private func block(_ name: String) -> LLVMBasicBlockRef {
