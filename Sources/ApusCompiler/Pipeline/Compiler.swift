@@ -25,7 +25,7 @@ public struct Compiler: Sendable {
     let pool = ThreadPool(threads: options.threadCount)
     let limit = options.memoryBytes
     let executable = try loops.link(
-      on: options.machine, pool: pool, operations: options.operations,
+      on: options.machine, effort: options.effort, pool: pool, operations: options.operations,
       options: Executable.Options(allocationLimit: limit, arenaLimit: limit), timing: &timing)
     return CompiledModel(
       executable: executable, host: host, loops: loops, passes: reports, timing: timing, memoryLimit: limit)

@@ -16,10 +16,13 @@ public struct CompilerOptions: Sendable {
   public var memoryLimit: Int?
   /// What `custom_call` finds by name.
   public var operations: CustomOperations
+  /// What goes into the speed of the code, and away from that of the compilation.
+  public var effort: CodeEffort
 
   public init(
     machine: Machine = .host(), threads: Int? = nil, function: String? = nil, passes: Pipeline = Passes.standard,
-    memoryLimit: Int? = nil, operations: CustomOperations = CustomOperations()
+    memoryLimit: Int? = nil, operations: CustomOperations = CustomOperations(),
+    effort: CodeEffort = .full
   ) {
     self.machine = machine
     self.threads = threads
@@ -27,6 +30,7 @@ public struct CompilerOptions: Sendable {
     self.passes = passes
     self.memoryLimit = memoryLimit
     self.operations = operations
+    self.effort = effort
   }
 
   /// The threads that a run uses.

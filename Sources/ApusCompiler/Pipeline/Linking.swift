@@ -23,11 +23,11 @@ extension LoopsModule {
   ///
   /// Throws `DiagnosticError`, among others `custom.unregistered` for operations that are not in `operations`.
   public func link(
-    on machine: Machine, pool: ThreadPool, operations: CustomOperations = CustomOperations(),
+    on machine: Machine, effort: CodeEffort = .full, pool: ThreadPool, operations: CustomOperations = CustomOperations(),
     options: Executable.Options = Executable.Options(), timing: inout Timing
   ) throws -> Executable {
     let compiled = try timing.measure("codegen") {
-      try CodeGenerator(for: machine).compile(module, entry: .init(host, inputCount: inputCount)) { count, body in
+      try CodeGenerator(for: machine, effort: effort).compile(module, entry: .init(host, inputCount: inputCount)) { count, body in
         pool.parallelFor(count: count) { $0.forEach(body) }
       }
     }

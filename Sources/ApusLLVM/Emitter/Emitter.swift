@@ -160,7 +160,7 @@ extension Emitter {
     // All bits set is LLVM's index for the function itself, not a parameter.
     addAttribute("nounwind", to: function, at: -1)
     addAttribute("target-cpu", value: target.cpuName, to: function)
-    addAttribute("target-features", value: target.featureString, to: function)
+    addAttribute("target-features", value: generator.features, to: function)
     // Without this LLVM splits 64-byte vectors in two on CPUs that once clocked down under them.
     if target.vectorBytes == 64 { addAttribute("prefer-vector-width", value: "512", to: function) }
   }

@@ -2,9 +2,6 @@ import ApusSupport
 internal import CLLVM
 
 extension Emitter {
-  /// Vector code needs only a tidy-up; `default<O2>` would cost about six times as much for the same code.
-  static let passes = "function(early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg)"
-
   /// Checks the module, tidies it up and generates the object. To be called once, at the end.
   func objectFile() throws(DiagnosticError) -> ObjectFile {
     finish()
@@ -36,7 +33,7 @@ extension Emitter {
     verify()
     let options = LLVMCreatePassBuilderOptions()
     defer { LLVMDisposePassBuilderOptions(options) }
-    guard let error = LLVMRunPasses(module, Self.passes, generator.ref, options) else { return }
+    guard let error = LLVMRunPasses(module, generator.effort.passes, generator.ref, options) else { return }
     let text = LLVMGetErrorMessage(error)
     preconditionFailure("LLVM's passes failed: \(text.map { String(cString: $0) } ?? "")")
   }

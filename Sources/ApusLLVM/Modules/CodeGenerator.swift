@@ -27,11 +27,13 @@ public struct CodeGenerator: Sendable {
   public var symbolPrefix: String
   /// Allows a product and a sum to round once instead of twice.
   public var fastMath: Bool
+  public var effort: CodeEffort
 
-  public init(for machine: Machine, symbolPrefix: String = "", fastMath: Bool = false) {
+  public init(for machine: Machine, symbolPrefix: String = "", fastMath: Bool = false, effort: CodeEffort = .full) {
     self.machine = machine
     self.symbolPrefix = symbolPrefix
     self.fastMath = fastMath
+    self.effort = effort
   }
 
   /// Compiles every function of a module, which the verifier has accepted for phase `loops`.

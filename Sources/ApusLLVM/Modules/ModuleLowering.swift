@@ -23,7 +23,7 @@ final class ModuleLowering {
     self.tables = tables
     self.overlaps = overlaps
     self.generator = generator
-    e = Emitter(generator.symbolPrefix, for: try TargetMachine(generator.machine))
+    e = Emitter(generator.symbolPrefix, for: try TargetMachine(generator.machine, generator.effort))
     e.contractsProducts = generator.fastMath
     runtime = RuntimeCalls(e: e)
   }

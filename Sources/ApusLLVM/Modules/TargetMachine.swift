@@ -6,12 +6,17 @@ internal import CLLVM
 /// LLVM's code generator for one machine. Not thread-safe: each compiling thread makes its own.
 final class TargetMachine {
   let machine: Machine
+  let effort: CodeEffort
+  /// The machine's features as LLVM writes them.
+  let features: String
   private(set) var ref: LLVMTargetMachineRef?
 
   /// Throws `llvm.target` where this LLVM cannot generate code for the machine.
-  init(_ machine: Machine) throws(DiagnosticError) {
+  init(_ machine: Machine, _ effort: CodeEffort = .full) throws(DiagnosticError) {
     LLVMTargets.initialize()
     self.machine = machine
+    self.effort = effort
+    features = machine.featureString
     var found: LLVMTargetRef?
     var message: UnsafeMutablePointer<CChar>?
     guard LLVMGetTargetFromTriple(machine.triple, &found, &message) == 0, let found else {
@@ -21,8 +26,7 @@ final class TargetMachine {
     // CPU and features are always explicit: an unset CPU silently loses the wide vectors.
     guard
       let ref = LLVMCreateTargetMachine(
-        found, machine.triple, machine.cpuName, machine.featureString, LLVMCodeGenLevelDefault, LLVMRelocPIC,
-        LLVMCodeModelDefault)
+        found, machine.triple, machine.cpuName, features, effort.level, LLVMRelocPIC, LLVMCodeModelDefault)
     else {
       throw DiagnosticError(
         .unsupported, id: "llvm.target", "LLVM refuses CPU '\(machine.cpuName)' for '\(machine.triple)'")
