@@ -27,6 +27,7 @@ extension GraphDrawing {
     inner.drawOps(count)
     inner.finish()
     coverage = inner.coverage
+    remaining -= count - inner.remaining
     guard !callees.contains(where: { $0.name == name }), inner.callees.isEmpty else { throw NoFit() }
     callees.append(inner.function)
     try call(inner.function, arguments)

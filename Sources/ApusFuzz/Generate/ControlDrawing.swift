@@ -29,7 +29,7 @@ extension GraphDrawing {
   }
 
   /// Ops for a region or a callee, of those that are yet to be drawn.
-  mutating func share() -> Int { min(draw.int(0...3), remaining) }
+  mutating func share() -> Int { min(draw.int(0...3), max(remaining, 0)) }
 
   /// Types of values that are there.
   private mutating func someTypes(_ count: ClosedRange<Int>) throws -> [TensorType] {

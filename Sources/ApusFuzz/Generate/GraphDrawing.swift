@@ -20,7 +20,7 @@ struct GraphDrawing {
   var local: [ValueID] = []
   /// Regions around `block`.
   var depth = 0
-  /// Ops yet to be drawn.
+  /// Ops yet to be drawn, those that make operands of others among them.
   var remaining: Int
   private var producers: [ValueID: OpCode] = [:]
 
@@ -76,6 +76,7 @@ struct GraphDrawing {
   @discardableResult
   mutating func record(_ op: OpID) -> [ValueID] {
     let code = function.opcode(of: op)
+    if ![.constant, .iota, .size].contains(code) { remaining -= 1 }
     for operand in function.operands(of: op) {
       if let producer = producers[operand] {
         coverage.record(DrawCoverage.Edge(producer: producer, consumer: code))
@@ -105,14 +106,12 @@ struct GraphDrawing {
       let codes = depth >= limits.nesting ? limits.plainCodes : limits.codes
       // What reads values as they are meets them without a conversion in between.
       let choice = OpChoice.draw(&draw, codes, near: visible.suffix(6).map { type($0).element }, coverage)
-      let known = (function, local, callees, producers)
+      let known = (function, local, callees, producers, remaining)
       do {
-        remaining -= 1
         try add(choice)
         coverage.record(choice)
       } catch {
-        remaining += 1
-        (function, local, callees, producers) = known
+        (function, local, callees, producers, remaining) = known
         if let error = error as? InferenceError { coverage.recordRefusal(choice.code, error.id) }
       }
     }

@@ -59,7 +59,7 @@ public struct GraphGenerator: Sendable {
 
   public init(limits: Limits = Limits()) { self.limits = limits }
 
-  /// A module whose first function is what runs. It has about `ops` ops besides those that fetch operands.
+  /// A module whose first function is what runs. It has about `ops` ops besides constants, and what the last one needs.
   public mutating func module(seed: UInt64, ops: Int) -> Module {
     var draw = Draw(seed: seed)
     let limits = draw.chance(50) ? limits.some(&draw) : limits
