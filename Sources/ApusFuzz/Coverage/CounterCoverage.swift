@@ -22,7 +22,7 @@ struct CounterCoverage: CoverageSource {
 
   mutating func begin() { counters.update(repeating: 0) }
 
-  mutating func hasNews(_ fuzzCase: FuzzCase) -> Bool {
+  mutating func hasNews(_ stages: [Judge.Stage]) -> Bool {
     var hasNews = false
     for place in counters.indices where map.record(place, counters[place]) { hasNews = true }
     return hasNews

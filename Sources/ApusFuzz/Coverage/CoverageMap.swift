@@ -26,7 +26,9 @@ protocol CoverageSource {
   mutating func begin()
 
   /// Whether the case that has just been judged reached what none before it did.
-  mutating func hasNews(_ fuzzCase: FuzzCase) -> Bool
+  ///
+  /// - Parameter stages: what the compiler made of it.
+  mutating func hasNews(_ stages: [Judge.Stage]) -> Bool
 
   /// Places reached so far.
   var count: Int { get }

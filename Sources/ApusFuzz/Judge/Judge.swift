@@ -4,6 +4,7 @@ import ApusInterpreter
 import ApusPasses
 import ApusRuntime
 import ApusSupport
+import ApusTarget
 import ApusTensor
 
 /// Runs a case through everything that must agree.
@@ -18,6 +19,16 @@ public final class Judge {
   public private(set) var violations = ViolationGenerator()
   /// Graphs with larger values cost the interpreter much.
   private static let mostElements = 1 << 13
+  /// How much goes into the code that is run; each by itself.
+  public var efforts: [CodeEffort] = CodeEffort.allCases
+  /// What the compiler made of the last case on the way, in order.
+  public private(set) var stages: [Stage] = []
+
+  /// A module on its way to code, and what it has just been through: a pass that changed it, or `lower`.
+  public struct Stage: Sendable {
+    public let name: String
+    public let module: Module
+  }
   private let one = ThreadPool(threads: 1)
   private let two = ThreadPool(threads: 2)
 
@@ -27,6 +38,7 @@ public final class Judge {
   ///
   /// Throws what says nothing about the compiler, as when no inputs are found or a run takes too long.
   public func judge(_ fuzzCase: FuzzCase) throws -> Failure? {
+    stages = []
     if let failure = checkViolation(fuzzCase.seed) { return failure }
     if let failure = checkText(fuzzCase.module) { return failure }
     guard [.verifier, .passes, .compile].contains(where: checks) else { return nil }
@@ -40,7 +52,10 @@ public final class Judge {
     defer { oracles = chosen }
     if isLarge { oracles.subtract([.passes, .loops]) }
     if let failure = try checkPasses(fuzzCase, references) { return failure }
-    return try checkCode(fuzzCase, references)
+    for effort in efforts {
+      if let failure = try checkCode(fuzzCase, effort, references) { return failure }
+    }
+    return nil
   }
 
   private func checks(_ oracle: Oracle) -> Bool { oracles.contains(oracle) }
@@ -88,6 +103,7 @@ public final class Judge {
         return Failure(.compile, after: name, "\(error)")
       }
       guard isChanged else { continue }
+      stages.append(Stage(name: name, module: module))
       if checks(.verifier), let problem = Self.problem(module) { return Failure(.verifier, after: name, problem) }
       guard checks(.passes) else { continue }
       for reference in references {
@@ -102,23 +118,27 @@ public final class Judge {
 
   private static let options = CompilerOptions(threads: 1, memoryLimit: 1 << 28, operations: FuzzOperations.compiled)
 
-  private func compile(_ fuzzCase: FuzzCase) throws -> CompiledModel {
+  private func compile(_ fuzzCase: FuzzCase, _ effort: CodeEffort) throws -> CompiledModel {
     var options = Self.options
     options.passes = fuzzCase.passes
+    options.effort = effort
     return try Compiler(options).compile(fuzzCase.module)
   }
 
-  private func checkCode(_ fuzzCase: FuzzCase, _ references: [Reference]) throws -> Failure? {
+  private func checkCode(_ fuzzCase: FuzzCase, _ effort: CodeEffort, _ references: [Reference]) throws -> Failure? {
     guard checks(.compile) else { return nil }
     onStep(.compile, nil)
     let model: CompiledModel
     do {
-      model = try compile(fuzzCase)
+      model = try compile(fuzzCase, effort)
     } catch let error as DiagnosticError {
       return Failure(.compile, "\(error)")
     }
-    if let failure = try checkPlan(model, references) { return failure }
-    if let failure = try checkLoops(model, references) { return failure }
+    if effort == efforts.first {
+      stages.append(Stage(name: "lower", module: model.loops.module))
+      if let failure = try checkPlan(model, references) { return failure }
+      if let failure = try checkLoops(model, references) { return failure }
+    }
     guard checks(.code) else { return nil }
     let executables = [model.executable.on(two), model.executable.on(one)]
     var firsts: [RunOutcome] = []
@@ -131,8 +151,8 @@ public final class Judge {
       firsts.append(outcome)
     }
     if let failure = try checkReplay(executables, references, firsts) { return failure }
-    if let failure = try checkMemory(model, references, firsts) { return failure }
-    return try checkDeterminism(fuzzCase, references, firsts)
+    if let failure = try checkMemory(model, effort, references, firsts) { return failure }
+    return try checkDeterminism(fuzzCase, effort, references, firsts)
   }
 
   /// A, then B, then A again; and on one thread.
@@ -156,7 +176,7 @@ public final class Judge {
 
   /// In memory that is full of one byte and then of another, where values share the arena and where they do not.
   private func checkMemory(
-    _ model: CompiledModel, _ references: [Reference], _ firsts: [RunOutcome]
+    _ model: CompiledModel, _ effort: CodeEffort, _ references: [Reference], _ firsts: [RunOutcome]
   ) throws -> Failure? {
     var codes: [(Oracle, Executable, LoopsModule)] = []
     if checks(.memory) { codes.append((.memory, model.executable.on(two), model.loops)) }
@@ -164,7 +184,8 @@ public final class Judge {
       onStep(.arena, nil)
       var timing = Timing()
       let loops = try model.loops.spreadOut(space: PoisonedMemory.space)
-      let code = try loops.link(on: Self.options.machine, pool: two, operations: Self.options.operations, timing: &timing)
+      let code = try loops.link(
+        on: Self.options.machine, effort: effort, pool: two, operations: Self.options.operations, timing: &timing)
       codes.append((.arena, code, loops))
     }
     for (oracle, code, loops) in codes {
@@ -178,11 +199,11 @@ public final class Judge {
   }
 
   private func checkDeterminism(
-    _ fuzzCase: FuzzCase, _ references: [Reference], _ firsts: [RunOutcome]
+    _ fuzzCase: FuzzCase, _ effort: CodeEffort, _ references: [Reference], _ firsts: [RunOutcome]
   ) throws -> Failure? {
     guard checks(.determinism) else { return nil }
     onStep(.determinism, nil)
-    let again = try compile(fuzzCase).executable.on(one)
+    let again = try compile(fuzzCase, effort).executable.on(one)
     for (reference, first) in zip(references, firsts) {
       let outcome = try RunOutcome { try again.run(reference.inputs) }
       if !outcome.isSame(as: first) { return Failure(.determinism, Self.difference(first, outcome)) }

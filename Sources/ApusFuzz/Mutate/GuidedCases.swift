@@ -26,6 +26,8 @@ public struct GuidedCases: CaseSource {
   private static let mostKept = 4096
   /// After so many changed graphs without news, passes are changed.
   private static let patience = 4
+  /// So many times the ops of a drawn case may a changed one have.
+  private static let growth = 2
 
   public init(
     _ settings: CaseSettings, guidance: Guidance = Guidance(), limits: GraphGenerator.Limits = GraphGenerator.Limits()
@@ -47,9 +49,9 @@ public struct GuidedCases: CaseSource {
     return fuzzCase
   }
 
-  public mutating func isWorthKeeping(_ fuzzCase: FuzzCase) -> Bool {
+  public mutating func isWorthKeeping(_ fuzzCase: FuzzCase, _ stages: [Judge.Stage]) -> Bool {
     guard guidance.usesCoverage else { return false }
-    let isNew = coverage.hasNews(fuzzCase)
+    let isNew = coverage.hasNews(stages)
     fruitless = isNew ? 0 : fruitless + 1
     if isNew { adopt(fuzzCase) }
     return isNew
@@ -81,7 +83,7 @@ public struct GuidedCases: CaseSource {
       var drawing = GraphDrawing(mutating: fuzzCase.module, seed: draw.seed(), limits)
       guard (try? GraphMutation.draw(&drawing.draw).apply(&drawing)) != nil else { continue }
       let module = drawing.module
-      if module.verify().isEmpty, module.functions[0].allOps().count <= 64 { fuzzCase.module = module }
+      if module.verify().isEmpty, module.computingOpCount <= Self.growth * settings.ops { fuzzCase.module = module }
     }
     return fuzzCase
   }

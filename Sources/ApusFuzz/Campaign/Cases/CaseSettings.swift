@@ -1,5 +1,6 @@
 import ApusPasses
 import ApusSupport
+import ApusTarget
 
 /// What the cases of a campaign are drawn from, and what they are judged by.
 public struct CaseSettings: Sendable {
@@ -38,7 +39,14 @@ public struct CaseSettings: Sendable {
   /// Whether case `number` has large values. An odd one: the oracles that have a share of the cases are slow on those.
   public static func isLarge(_ number: Int) -> Bool { number % 32 == 7 }
 
+  /// How much goes into the code of case `number`: most of the time of a case goes into it, and code that ran once is as
+  /// wrong as any.
+  public func effort(of number: Int) -> CodeEffort { number % Self.fullEffortShare == 0 ? .full : .quick }
+
+  static let fullEffortShare = 16
+
   /// The dear oracles, each of which judges one case of so many: the interpreter walks lowered loops element by element, a
-  /// second compilation costs as much as the first and code of its own for each value half of that, and text has little to do with how ops are combined.
+  /// second compilation costs as much as the first and code of its own for each value half of that, and text has little to
+  /// do with how ops are combined.
   public static let shares: [Oracle: Int] = [.loops: 8, .determinism: 16, .arena: 16, .text: 4]
 }

@@ -7,7 +7,9 @@ public protocol CaseSource {
   mutating func draw(_ number: Int) -> FuzzCase
 
   /// Whether the case, which has just been judged, reached what none before it did.
-  mutating func isWorthKeeping(_ fuzzCase: FuzzCase) -> Bool
+  ///
+  /// - Parameter stages: what the compiler made of it.
+  mutating func isWorthKeeping(_ fuzzCase: FuzzCase, _ stages: [Judge.Stage]) -> Bool
 
   /// Takes in what another worker, or a campaign before this one, found worth keeping.
   mutating func adopt(_ fuzzCase: FuzzCase)
@@ -45,7 +47,7 @@ public struct DrawnCases: CaseSource {
     return FuzzCase(module, passes: passes, seed: draw.seed())
   }
 
-  public func isWorthKeeping(_ fuzzCase: FuzzCase) -> Bool { false }
+  public func isWorthKeeping(_ fuzzCase: FuzzCase, _ stages: [Judge.Stage]) -> Bool { false }
   public func adopt(_ fuzzCase: FuzzCase) {}
   public var reached: Int? { nil }
 }

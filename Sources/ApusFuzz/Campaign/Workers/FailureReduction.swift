@@ -1,4 +1,5 @@
 import ApusSupport
+import ApusTarget
 
 /// Makes failing cases smaller inside of a worker.
 struct FailureReduction {
@@ -23,6 +24,7 @@ struct FailureReduction {
       _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
     case .verifier, .violations, .text, .passes, .compile, .code, .loops, .threads, .replay, .memory, .arena, .inputs, .plan, .determinism:
       judge.oracles = failure.decisiveOracles
+      judge.efforts = CodeEffort.allCases
       _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
     }
   }

@@ -55,7 +55,7 @@ public struct Worker<Source: CaseSource> {
       let fuzzCase = source.draw(number)
       let text = CaseText(fuzzCase)
       say(.drawn(text))
-      if judge(fuzzCase, number: number), source.isWorthKeeping(fuzzCase) { say(.kept(number, text)) }
+      if judge(fuzzCase, number: number), source.isWorthKeeping(fuzzCase, judge.stages) { say(.kept(number, text)) }
       if (number + 1) % Self.reportInterval == 0 { report() }
     }
     report()
@@ -64,6 +64,7 @@ public struct Worker<Source: CaseSource> {
   /// Returns whether there is nothing wrong with it.
   private func judge(_ fuzzCase: FuzzCase, number: Int) -> Bool {
     judge.oracles = settings.oracles(of: number)
+    judge.efforts = [settings.effort(of: number)]
     do {
       guard let failure = try judge.judge(fuzzCase) else { return true }
       say(.failed(number, failure, ops: fuzzCase.module.computingOpCount))
