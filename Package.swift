@@ -128,7 +128,9 @@ let package = Package(
     tests("IRTests", ["ApusIR", "ApusTensor", "ApusSupport"]),
     tests("InterpreterTests", ["OpCases", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("GraphTests", ["ApusGraph", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
-    tests("ONNXTests", ["ApusONNX", "ApusCompiler", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
+    tests(
+      "ONNXTests",
+      ["OpCases", "ApusONNX", "ApusCompiler", "ApusFuzz", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("PassesTests", ["ApusFuzz", "ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests(

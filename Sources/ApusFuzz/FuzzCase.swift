@@ -48,19 +48,21 @@ public enum Oracle: String, Sendable, CaseIterable {
   case plan
   /// Two compilations make code that computes the same bits.
   case determinism
+  /// Another program computes the same from what is exported.
+  case target
   /// Drawing the case, compiling it or running it does not bring the process down.
   case crash
   /// It comes to an end in time.
   case hang
 
-  /// Those that a ``Judge`` finds by itself; the others are found by whoever watches its process.
-  public static let judged = allCases.filter { $0 != .crash && $0 != .hang }
+  /// Those that a ``Judge`` finds by itself; the others are found by whoever watches its process, or in another program.
+  public static let judged = allCases.filter { $0 != .crash && $0 != .hang && $0 != .target }
 }
 
 /// What went wrong.
 public struct Failure: Sendable, Hashable {
   public var oracle: Oracle
-  /// The pass after which it went wrong, if it is one.
+  /// The pass after which it went wrong, if it is one; of another program, how it failed and at which op.
   public var pass: String?
   /// What was found, on one line or more.
   public var detail: String

@@ -61,11 +61,33 @@ import Testing
 
   @Test(arguments: [
     ["--cases", "0"], ["--workers", "0"], ["--ops", "0"], ["--seed", "-1"], ["--time", "soon"], ["--case", "3"],
-    ["--passes", "no-such-pass"], ["--oracles", "code,crash"], ["--seed", "9999999999999999999"], ["x.ir", "--seed", "1", "--case", "1"],
+    ["--passes", "no-such-pass"], ["--target", "apus", "--oracles", "code"], ["--oracles", "code,crash"], ["--seed", "9999999999999999999"], ["x.ir", "--seed", "1", "--case", "1"],
   ])
   func badFlags(_ arguments: [String]) throws {
     let run = try Command(["fuzz"] + arguments)
     #expect(run.status == 3 && run.output == "" && run.errors != "", "\(run.status) \(run.output)")
+  }
+
+  /// Our own `serve`, and a tool that ends at once.
+  @Test func anotherProgramIsJudged() throws {
+    let scratch = try Scratch()
+    let own = try Command(
+      shell: "$APUS fuzz --target=$APUS --seed 4 --cases 6 --workers 1 --output $OUT", environment: ["OUT": scratch.path("own")])
+    #expect(own.status == 0 && own.output.contains("failures: 0 cases"), "\(own.output)\(own.errors)")
+    let none = try Command("fuzz", "--target", "/no/such/tool", "--seed", "4", "--cases", "1", "--output", scratch.path("none"))
+    #expect(none.status == 1 && none.errors.contains("error[fuzz.target]"), "\(none.status) \(none.errors)")
+    // It gives back its first input, if there is one.
+    let liar = try scratch.file(
+      "liar.sh",
+      """
+      while read -r verb model inputs outputs; do
+        cp $inputs/input_0.pb $outputs/output_0.pb 2> /dev/null
+        echo '@@ ok'
+      done
+      """)
+    let file = try scratch.file("neg.ir", "apus-ir 1\n\nfunc @f(%x: s32[3]) -> s32[3] {\n  %0: s32[3] = add %x, %x\n  return %0\n}\n")
+    let lie = try Command("fuzz", file, "--target", "sh \(liar)")
+    #expect(lie.status == 1 && lie.errors.contains("error[fuzz.target]"), "\(lie.output)\(lie.errors)")
   }
 
   @Test func interruptionEndsWithTheSummary() throws {

@@ -1,3 +1,4 @@
+import ApusONNX
 import ApusTensor
 import Testing
 
@@ -95,5 +96,15 @@ import Testing
           ["body": .graph(body), "num_scan_inputs": 1, "scan_input_directions": [1], "scan_output_directions": [1]])
       ])
     #expect(try model.result(["s0": floats([0], []), "x": floats([1, 2, 4], [3])]) == floats([7, 6, 4], [3]))
+  }
+
+  /// Of no rows there is no row to write, and the body still says of what type one would be.
+  @Test func aScanMayRunOverNothing() throws {
+    let body = Graph(
+      inputs: [.tensor("s", .f32, []), .tensor("v", .f32, [])], outputs: ["so", "so"], nodes: [Node("Add", ["s", "v"], ["so"])])
+    let model = ModelWriter(
+      inputs: [.tensor("s0", .f32, []), .tensor("x", .f32, [0])], outputs: ["z"],
+      nodes: [Node("Scan", ["s0", "x"], ["y", "z"], ["body": .graph(body), "num_scan_inputs": 1])])
+    #expect(try model.result(["s0": floats([0], []), "x": floats([], [0])]) == floats([], [0]))
   }
 }

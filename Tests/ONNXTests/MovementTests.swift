@@ -1,4 +1,5 @@
 import ApusIR
+import ApusONNX
 import ApusSupport
 import ApusTensor
 import Testing

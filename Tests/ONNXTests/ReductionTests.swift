@@ -1,3 +1,4 @@
+import ApusONNX
 import ApusTensor
 import Testing
 

@@ -13,6 +13,9 @@ struct FuzzCommand: ParsableCommand {
       what disagreed and after which pass; of each, a folder keeps the smallest case with the command that finds it again.
       Exits with 1 if anything was found. With a FILE, that model alone is judged.
 
+      With --target another program is judged in place of this compiler: each model is exported to ONNX, run there, and
+      compared with what the interpreter finds, within bounds. What it does not support does not count.
+
       The oracles: \(Oracle.judged.map(\.rawValue).joined(separator: ", ")).
       """)
 
@@ -52,6 +55,7 @@ struct FuzzCommand: ParsableCommand {
     if let count, count < 1 { throw ValidationError("--cases is at least 1") }
     if let number, number < 0 { throw ValidationError("--case is not negative") }
     if let workers, !(1...1024).contains(workers) { throw ValidationError("--workers takes a number from 1 to 1024") }
+    if cases.target != nil, cases.oracles != nil { throw ValidationError("--target and --oracles do not go together") }
     if file != nil, number != nil { throw ValidationError("a FILE and --case do not go together") }
     if number != nil, cases.seed == nil { throw ValidationError("--case needs the --seed of its campaign") }
   }
@@ -59,6 +63,7 @@ struct FuzzCommand: ParsableCommand {
   func run() throws {
     if let file { return try SingleCase(file: file, cases).judge(json: json) }
     let settings = try cases.settings
+    try settings.targetJudge?.checkThatItRuns()
     if let number { return try SingleCase(number: number, settings).judge(json: json) }
     try search(settings)
   }
@@ -71,6 +76,8 @@ struct FuzzCommand: ParsableCommand {
     settings.corpus = folder
     settings.count = count
     settings.time = time.map { .seconds($0.seconds) } ?? (count == nil ? .seconds(60) : nil)
+    // A case is run several times, and the program that runs it has limits of its own.
+    if cases.target != nil { settings.caseTimeout = .seconds(180) }
     if let caseTimeout { settings.caseTimeout = .seconds(caseTimeout.seconds) }
     settings.versions = Versions.all
     Interruption.catchSignals()
@@ -93,6 +100,15 @@ struct FuzzCommand: ParsableCommand {
   }
 }
 
+extension CaseSettings {
+  /// What judges the target, if there is one, in this process.
+  var targetJudge: TargetJudge? {
+    let start = ContinuousClock.now
+    let folder = FileManager.default.temporaryDirectory.path + "/apus-target-\(UUID().uuidString)"
+    return target.map { TargetJudge($0, folder: folder) { ContinuousClock.now - start } }
+  }
+}
+
 /// What judges cases for `apus fuzz`, in a process of its own.
 struct FuzzWorkerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "fuzz-worker", shouldDisplay: false)
@@ -104,7 +120,7 @@ struct FuzzWorkerCommand: ParsableCommand {
     let settings = try cases.settings
     let start = ContinuousClock.now
     var worker = Worker(
-      settings, source: GuidedCases(settings, guidance: cases.guidance), isolated: cases.worker(seed: settings.seed), now: { ContinuousClock.now - start },
+      settings, source: GuidedCases(settings, guidance: cases.guidance), judge: Judge(target: settings.targetJudge), isolated: cases.worker(seed: settings.seed), now: { ContinuousClock.now - start },
       write: { line in
         // Nobody listens any more.
         if FileWriting.write(Array(line.utf8), to: STDOUT_FILENO) != nil { _exit(1) }
@@ -126,6 +142,12 @@ struct CaseOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("What is compared, on every case: a,b (default: all, the dear ones on some).", valueName: "list"))
   var oracles: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Judge another program: `onnxruntime`, or a command that serves ONNX models as `apus serve` does (without `serve`).",
+      valueName: "command"))
+  var target: String?
 
   @Flag(help: "Draw each case anew, instead of changing those that reached something new in the compiler.")
   var noCoverage = false
@@ -155,12 +177,12 @@ struct CaseOptions: ParsableArguments {
     get throws {
       CaseSettings(
         seed: seed ?? .random(in: 0..<1 << 32), ops: ops, passes: try passes.map { try CaseSettings.passes($0) },
-        oracles: chosenOracles)
+        oracles: chosenOracles, target: target.map { Target($0) })
     }
   }
 
   var guidance: GuidedCases.Guidance {
-    GuidedCases.Guidance(usesCoverage: !noCoverage, changesPasses: !noPassMutation)
+    GuidedCases.Guidance(usesCoverage: !noCoverage && target == nil, changesPasses: !noPassMutation)
   }
 
   /// A worker with the same settings.
@@ -168,6 +190,7 @@ struct CaseOptions: ParsableArguments {
     var words = ["fuzz-worker", "--seed", "\(seed)", "--ops", "\(ops)"]
     if let passes { words += ["--passes", passes] }
     if let oracles { words += ["--oracles", oracles] }
+    if let target { words += ["--target", target] }
     if noCoverage { words.append("--no-coverage") }
     if noPassMutation { words.append("--no-pass-mutation") }
     return WorkerCommand(Bundle.main.executablePath ?? CommandLine.arguments[0], words)

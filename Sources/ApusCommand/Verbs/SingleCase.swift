@@ -7,12 +7,14 @@ struct SingleCase {
   private let fuzzCase: FuzzCase
   private let oracles: Set<Oracle>
   private let number: Int?
+  private let target: TargetJudge?
 
   /// The case of that number.
   init(number: Int, _ settings: CaseSettings) {
     var cases = DrawnCases(settings)
     fuzzCase = cases.draw(number)
     oracles = settings.oracles(of: number)
+    target = settings.targetJudge
     self.number = number
   }
 
@@ -25,6 +27,8 @@ struct SingleCase {
     let seed = options.seed ?? text.header("seed").flatMap { UInt64($0) } ?? 0
     fuzzCase = FuzzCase(try ModelFile.load(path: file), passes: passes, seed: seed)
     oracles = options.chosenOracles ?? Set(Oracle.judged)
+    target = try options.settings.targetJudge
+    try target?.checkThatItRuns()
     number = nil
   }
 
@@ -64,7 +68,7 @@ struct SingleCase {
 
   private var verdict: (Verdict, detail: String) {
     do {
-      guard let failure = try Judge(oracles: oracles).judge(fuzzCase) else { return (.agreement, "") }
+      guard let failure = try Judge(oracles: oracles, target: target).judge(fuzzCase) else { return (.agreement, "") }
       return (.failure(failure.key), failure.detail)
     } catch {
       return (.void, "\(error)")

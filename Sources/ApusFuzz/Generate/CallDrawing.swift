@@ -14,7 +14,7 @@ extension GraphDrawing {
       guard let value = pick(where: { _ in true }) else { break }
       arguments.append(value)
     }
-    if arguments.isEmpty { arguments = [try make(TensorType(draw.one(of: ElementType.allCases), [3]))] }
+    if arguments.isEmpty { arguments = [try make(TensorType(draw.one(of: limits.types), [3]))] }
     let count = share() + 1
     let name = "callee\(callees.count)_\(draw.int(0...9999))"
     var inner = GraphDrawing(name, seed: draw.seed(), closed, ops: count, coverage)

@@ -35,7 +35,7 @@ extension GraphDrawing {
   private mutating func someTypes(_ count: ClosedRange<Int>) throws -> [TensorType] {
     try (0..<draw.int(count)).map { _ in
       if let value = pick(where: { _ in true }), draw.chance(80) { return type(value) }
-      return TensorType(draw.one(of: ElementType.allCases), try shape(rank(0...3)))
+      return TensorType(draw.one(of: limits.types), try shape(rank(0...3)))
     }
   }
 

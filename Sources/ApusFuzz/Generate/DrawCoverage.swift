@@ -85,16 +85,21 @@ struct OpChoice: Hashable, Sendable {
     return types.map { DrawCoverage.Pair(code: code, variable: $0.key, element: $0.value) }
   }
 
-  /// An op with element types, those of `near` values more likely than others; of a few draws the one that has been seen least.
-  static func draw(_ draw: inout Draw, _ codes: [OpCode], near: [ElementType], _ coverage: DrawCoverage) -> OpChoice {
+  /// An op with element types, of `allowed` ones where it takes such, those of `near` values more likely than others; of a few
+  /// draws the one that has been seen least.
+  static func draw(
+    _ draw: inout Draw, _ codes: [OpCode], _ allowed: [ElementType], near: [ElementType], _ coverage: DrawCoverage
+  ) -> OpChoice {
     var best: OpChoice?
     for _ in 0..<3 {
       let code = draw.one(of: codes)
       var types: [String: ElementType] = [:]
       for variable in code.info.typeVariables {
         let all = elements(of: variable, code)
-        let known = draw.chance(80) ? near.filter(all.contains) : []
-        types[variable.name] = draw.one(of: known.isEmpty ? all : known)
+        let common = all.filter(allowed.contains)
+        let members = common.isEmpty ? all : common
+        let known = draw.chance(80) ? near.filter(members.contains) : []
+        types[variable.name] = draw.one(of: known.isEmpty ? members : known)
       }
       let choice = OpChoice(code: code, types: types)
       if best.map({ coverage.count(choice) < coverage.count($0) }) ?? true { best = choice }

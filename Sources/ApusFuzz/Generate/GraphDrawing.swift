@@ -105,7 +105,7 @@ struct GraphDrawing {
       tries -= 1
       let codes = depth >= limits.nesting ? limits.plainCodes : limits.codes
       // What reads values as they are meets them without a conversion in between.
-      let choice = OpChoice.draw(&draw, codes, near: visible.suffix(6).map { type($0).element }, coverage)
+      let choice = OpChoice.draw(&draw, codes, limits.types, near: visible.suffix(6).map { type($0).element }, coverage)
       let known = (function, local, callees, producers, remaining)
       do {
         try add(choice)

@@ -19,12 +19,21 @@ public struct GraphGenerator: Sendable {
     public var symbols = 3
     /// Of a hundred ops that depend on sizes being right, how many are kept.
     public var guardPercent = 20
+    /// The element types that are drawn where an op leaves the choice.
+    public var types = ElementType.allCases
     /// The ops that are drawn.
     public var codes: [OpCode] {
       didSet { plainCodes = Self.plain(codes) }
     }
     /// Those of them that run no other code.
     public private(set) var plainCodes: [OpCode]
+
+    /// The same for the types that most programs have most ops for.
+    public var common: Limits {
+      var limits = self
+      limits.types = [.f32, .s32, .s64, .bool]
+      return limits
+    }
 
     /// The same for large graphs: values have so many elements that threads share loops over them and depths are cut.
     public var enlarged: Limits {

@@ -53,7 +53,7 @@ extension GraphDrawing {
     },
     .customCall: { drawing, _ in
       // An operation that returns what it takes.
-      let x = try drawing.anchor(drawing.draw.one(of: ElementType.allCases))
+      let x = try drawing.anchor(drawing.draw.one(of: drawing.limits.types))
       let attributes = [
         NamedAttribute("name", .string(FuzzOperations.identity)), NamedAttribute("has_effects", .bool(drawing.draw.chance(50))),
       ]

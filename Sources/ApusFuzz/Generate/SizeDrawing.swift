@@ -36,7 +36,7 @@ extension GraphDrawing {
       let bounds = DimBounds(lower: lower, upper: draw.chance(20) ? nil : lower + draw.int(1...8))
       symbol = .symbol(function.symbols.append(Symbol(name: "N\(function.symbols.count)", bounds: bounds)))
       // A parameter whose shape tells what the symbol is.
-      let type = TensorType(draw.one(of: ElementType.allCases), [symbol])
+      let type = TensorType(draw.one(of: limits.types), [symbol])
       function.addParameter(type, name: "x\(function.parameters.count)")
     } else {
       guard let known = draw.pick(symbols + symbolsInScope()) else { return .constant(constantSize()) }

@@ -29,16 +29,22 @@ public final class Judge {
     public let name: String
     public let module: Module
   }
+  /// Another program, which is then all that is judged.
+  private let target: TargetJudge?
   private let one = ThreadPool(threads: 1)
   private let two = ThreadPool(threads: 2)
 
-  public init(oracles: Set<Oracle> = Set(Oracle.judged)) { self.oracles = oracles }
+  public init(oracles: Set<Oracle> = Set(Oracle.judged), target: TargetJudge? = nil) {
+    self.oracles = oracles
+    self.target = target
+  }
 
   /// The first thing that is wrong; `nil` where all agree.
   ///
   /// Throws what says nothing about the compiler, as when no inputs are found or a run takes too long.
   public func judge(_ fuzzCase: FuzzCase) throws -> Failure? {
     stages = []
+    if let target { return try judge(fuzzCase, target) }
     if let failure = checkViolation(fuzzCase.seed) { return failure }
     if let failure = checkText(fuzzCase.module) { return failure }
     guard [.verifier, .passes, .compile].contains(where: checks) else { return nil }
@@ -56,6 +62,13 @@ public final class Judge {
       if let failure = try checkCode(fuzzCase, effort, references) { return failure }
     }
     return nil
+  }
+
+  private func judge(_ fuzzCase: FuzzCase, _ target: TargetJudge) throws -> Failure? {
+    onStep(.target, nil)
+    var drawing = InputDrawing(seed: fuzzCase.seed)
+    guard let main = fuzzCase.module.functions.first else { return nil }
+    return try target.judge(fuzzCase.module, [try drawing.inputs(of: main), try drawing.inputs(of: main)])
   }
 
   private func checks(_ oracle: Oracle) -> Bool { oracles.contains(oracle) }

@@ -26,12 +26,14 @@ struct Reference {
   }
 
   /// Throws what is no result of the module: a limit that was hit.
-  init(_ module: Module, _ inputs: [Tensor]) throws {
+  ///
+  /// - Parameter slack: what is granted to who computes them.
+  init(_ module: Module, _ inputs: [Tensor], slack: Slack? = nil) throws {
     self.inputs = inputs
     self.module = module
     let interpreter = Self.interpreter(module)
     do {
-      if let enclosures = try interpreter.enclose(inputs) {
+      if let enclosures = try interpreter.enclose(inputs, slack: slack) {
         outcome = .enclosed(enclosures)
       } else {
         outcome = .types(try interpreter.run(inputs).map { ($0.elementType, $0.rank) })
@@ -49,6 +51,12 @@ struct Reference {
 
   /// Whether there are results to compare with.
   var hasResults: Bool { if case .failure = outcome { false } else { true } }
+
+  /// The first of the results that is wrong.
+  func firstContradiction(_ results: [Tensor]) -> Int? {
+    guard case .enclosed(let enclosures) = outcome else { return nil }
+    return zip(enclosures, results).enumerated().first { $1.0.contradiction($1.1) != nil }?.offset
+  }
 
   /// What is wrong with results; `nil` where nothing is.
   func contradiction(_ found: RunOutcome) -> String? {

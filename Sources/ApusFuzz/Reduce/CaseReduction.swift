@@ -94,6 +94,7 @@ extension Failure {
     case .compile: return pass == nil ? before : [.verifier, .passes]
     case .code, .plan, .loops: return before.union([oracle])
     case .threads, .replay, .memory, .arena, .inputs, .determinism: return before.union([.code, oracle])
+    case .target: return [.target]
     case .crash, .hang: return Set(Oracle.judged)
     }
   }

@@ -7,12 +7,13 @@ extension Interpreter {
   /// the others, carried from op to op by interval arithmetic.
   ///
   /// `nil` when a size, the turns of a loop or a failure depends on values that are not certain.
+  /// - Parameter slack: what is granted besides to who does not keep to our semantics.
   /// Throws as ``run(_:function:)`` does.
-  public func enclose(_ inputs: [Tensor], function name: String? = nil) throws -> [Enclosure]? {
+  public func enclose(_ inputs: [Tensor], function name: String? = nil, slack: Slack? = nil) throws -> [Enclosure]? {
     let function = try module[find(name)]
     precondition(function.phase == .graph, "@\(function.name) is not in phase graph")
     do {
-      return try EnclosedRun(module, limits).call(function, inputs.map { Enclosure(pinned: $0) })
+      return try EnclosedRun(module, limits, slack).call(function, inputs.map { Enclosure(pinned: $0) })
     } catch is Uncertain {
       return nil
     }
@@ -26,10 +27,12 @@ struct Uncertain: Error {}
 struct EnclosedRun {
   private let module: Module
   private let limits: Limits
+  private let slack: Slack?
 
-  init(_ module: Module, _ limits: Limits) {
+  init(_ module: Module, _ limits: Limits, _ slack: Slack? = nil) {
     self.module = module
     self.limits = limits
+    self.slack = slack
   }
 
   func call(_ function: Function, _ arguments: [Enclosure]) throws -> [Enclosure] {
@@ -117,7 +120,8 @@ struct EnclosedRun {
     case .control, .memory: throw Uncertain()
     case .unary, .binary, .comparison, .select, .convert, .bitcast, .fma, .quantize, .dequantize, .movement, .indexing,
       .fold, .argument, .scan, .sort, .topK, .reduceWindow, .matmul, .conv, .source:
-      return try EnclosedOp(code: code, operands: operands, attributes: attributes, types: types, limits: limits).run()
+      let results = try EnclosedOp(code: code, operands: operands, attributes: attributes, types: types, limits: limits).run()
+      return slack.map { slack in results.map { slack.loosened($0, code, operands) } } ?? results
     }
   }
 

@@ -178,6 +178,8 @@ private final class LoopWriter {
   }
 
   private func collected(_ rows: ValueID, _ row: ValueID, _ counter: ValueID, _ index: Int) throws -> ValueID {
+    // No round runs, and the body alone says what it would give.
+    if fixedRows == 0 { return rows }
     let type = context.emitter.type(of: row)
     let update = context.emitter.reshape(row, to: [1] + type.dims)
     let isReversed = index < plan.reversed.count && plan.reversed[index]

@@ -13,7 +13,11 @@ public struct CaseSettings: Sendable {
   /// What every case is judged by; `nil` takes all, the dear ones on their share of the cases.
   public var oracles: Set<Oracle>?
 
-  public init(seed: UInt64, ops: Int = 5, passes: Pipeline? = nil, oracles: Set<Oracle>? = nil) {
+  /// Another program, which is then judged in place of our compiler.
+  public var target: Target?
+
+  public init(seed: UInt64, ops: Int = 5, passes: Pipeline? = nil, oracles: Set<Oracle>? = nil, target: Target? = nil) {
+    self.target = target
     self.seed = seed
     self.ops = ops
     self.passes = passes
@@ -32,6 +36,7 @@ public struct CaseSettings: Sendable {
 
   /// What case `number` is judged by.
   public func oracles(of number: Int) -> Set<Oracle> {
+    if target != nil { return [.target] }
     if let oracles { return oracles }
     return Set(Oracle.judged.filter { number % (Self.shares[$0] ?? 1) == 0 })
   }

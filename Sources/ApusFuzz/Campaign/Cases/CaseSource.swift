@@ -41,11 +41,18 @@ public struct DrawnCases: CaseSource {
     // What was drawn before must not show in what is drawn now.
     generator.coverage = DrawCoverage()
     generator.limits = CaseSettings.isLarge(number) ? large : limits
+    if settings.target != nil {
+      // Ops that no other program knows would make a case say nothing; and so would rare types, mostly.
+      if draw.chance(80) { generator.limits = generator.limits.common }
+      generator.limits.codes = Self.portableCodes
+    }
     let module = generator.module(seed: draw.seed(), ops: settings.ops)
     drawn.merge(generator.coverage)
     let passes = settings.passes ?? PassDrawing.pipeline(&draw)
     return FuzzCase(module, passes: passes, seed: draw.seed())
   }
+
+  private static let portableCodes = OpChoice.codes.filter { ![.randomBits, .customCall, .assert].contains($0) }
 
   public func isWorthKeeping(_ fuzzCase: FuzzCase, _ stages: [Judge.Stage]) -> Bool { false }
   public func adopt(_ fuzzCase: FuzzCase) {}

@@ -1,22 +1,20 @@
-import ApusONNX
-import ApusSupport
-import ApusTensor
+package import ApusTensor
 
-/// An ONNX model made in code.
+/// An ONNX model made in code, and its file.
 ///
 ///     let model = ModelWriter(
 ///       opset: 13, inputs: [.tensor("x", .f32, ["N", 4])], outputs: ["y"], initializers: ["w": Tensor([1, 2, 3, 4] as [Float])],
 ///       nodes: [.init("Mul", ["x", "w"], ["s"]), .init("ReduceSum", ["s"], ["y"], ["keepdims": 0])])
-///     let y = try model.compiled(["x": x])["y"]
+///     let file = model.bytes
 ///
 /// Attributes are written as `1`, `0.5`, `"text"`, `[1, 2]` (integers), or `.floats([1])`, `.tensor(t)`, `.graph(g)` ….
-struct ModelWriter {
-  var opsets: [String: Int]
-  var irVersion: Int64 = 10
-  var graph: Graph
-  var functions: [Function]
+package struct ModelWriter: Sendable {
+  package var opsets: [String: Int]
+  package var irVersion: Int64 = 10
+  package var graph: Graph
+  package var functions: [Function]
 
-  init(
+  package init(
     opset: Int = 21, domains: [String: Int] = [:], inputs: [Value], outputs: [Value],
     initializers: KeyValuePairs<String, Tensor> = [:], functions: [Function] = [], nodes: [Node]
   ) {
@@ -26,10 +24,10 @@ struct ModelWriter {
   }
 
   /// The file's bytes.
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var model = WireWriter()
     model.integer(1, irVersion)
-    model.text(2, "tests")
+    model.text(2, "apus")
     model.message(7, graph.message)
     for (domain, version) in opsets.sorted(by: { $0.key < $1.key }) { model.message(8, Self.opset(domain, version)) }
     for function in functions { model.message(25, function.message) }
@@ -37,7 +35,7 @@ struct ModelWriter {
   }
 
   /// The model as a file that was read.
-  func file(_ name: String = "model.onnx") throws -> ONNXFile { try ONNXFile(name: name, bytes: bytes) }
+  package func file(_ name: String = "model.onnx") throws -> ONNXFile { try ONNXFile(name: name, bytes: bytes) }
 
   fileprivate static func opset(_ domain: String, _ version: Int) -> WireWriter {
     var opset = WireWriter()
@@ -48,15 +46,15 @@ struct ModelWriter {
 }
 
 extension ModelWriter {
-  struct Graph {
-    var name = "g"
-    var inputs: [Value] = []
-    var outputs: [Value] = []
+  package struct Graph: Sendable {
+    package var name = "g"
+    package var inputs: [Value] = []
+    package var outputs: [Value] = []
     /// TensorProtos: messages, so that types that have no `Tensor` can be written too.
-    var initializers: [[UInt8]] = []
-    var nodes: [Node] = []
+    package var initializers: [[UInt8]] = []
+    package var nodes: [Node] = []
 
-    init(
+    package init(
       inputs: [Value] = [], outputs: [Value], initializers: KeyValuePairs<String, Tensor> = [:], nodes: [Node]
     ) {
       self.inputs = inputs
@@ -65,7 +63,7 @@ extension ModelWriter {
       self.nodes = nodes
     }
 
-    var message: WireWriter {
+    package var message: WireWriter {
       var graph = WireWriter()
       for node in nodes { graph.message(1, node.message) }
       graph.text(2, name)
@@ -76,16 +74,16 @@ extension ModelWriter {
     }
   }
 
-  struct Node {
-    var op: String
-    var domain: String
-    var name: String
+  package struct Node: Sendable {
+    package var op: String
+    package var domain: String
+    package var name: String
     /// An empty name is an operand that is left out.
-    var inputs: [String]
-    var outputs: [String]
-    var attributes: [(name: String, value: Attribute)]
+    package var inputs: [String]
+    package var outputs: [String]
+    package var attributes: [(name: String, value: Attribute)]
 
-    init(
+    package init(
       _ op: String, _ inputs: [String], _ outputs: [String], _ attributes: KeyValuePairs<String, Attribute> = [:],
       domain: String = "", name: String = ""
     ) {
@@ -93,7 +91,7 @@ extension ModelWriter {
       self.attributes = attributes.map { ($0.key, $0.value) }
     }
 
-    var message: WireWriter {
+    package var message: WireWriter {
       var node = WireWriter()
       for input in inputs { node.text(1, input) }
       for output in outputs { node.text(2, output) }
@@ -106,16 +104,24 @@ extension ModelWriter {
   }
 
   /// A function of the model's own: in its body an attribute may be `.reference` to one of the call.
-  struct Function {
-    var domain: String
-    var name: String
-    var inputs: [String]
-    var outputs: [String]
-    var attributes: [String] = []
-    var opset = 21
-    var nodes: [Node]
+  package struct Function: Sendable {
+    package var domain: String
+    package var name: String
+    package var inputs: [String]
+    package var outputs: [String]
+    package var attributes: [String] = []
+    package var opset: Int
+    package var nodes: [Node]
 
-    var message: WireWriter {
+    package init(
+      domain: String, name: String, inputs: [String], outputs: [String], attributes: [String] = [], opset: Int = 21,
+      nodes: [Node]
+    ) {
+      (self.domain, self.name, self.inputs, self.outputs) = (domain, name, inputs, outputs)
+      (self.attributes, self.opset, self.nodes) = (attributes, opset, nodes)
+    }
+
+    package var message: WireWriter {
       var function = WireWriter()
       function.text(1, name)
       for input in inputs { function.text(4, input) }
@@ -129,19 +135,19 @@ extension ModelWriter {
   }
 
   /// An input or output. A text alone is one whose type is left out.
-  struct Value: ExpressibleByStringLiteral {
-    var name: String
-    var type: Kind?
+  package struct Value: Sendable, ExpressibleByStringLiteral {
+    package var name: String
+    package var type: Kind?
 
-    init(_ name: String, _ type: Kind? = nil) { (self.name, self.type) = (name, type) }
-    init(stringLiteral value: String) { self.init(value) }
+    package init(_ name: String, _ type: Kind? = nil) { (self.name, self.type) = (name, type) }
+    package init(stringLiteral value: String) { self.init(value) }
 
     /// `sizes` are numbers, names, or nil for unknown ones; without a list the rank is open.
-    static func tensor(_ name: String, _ element: ElementType, _ sizes: [Size]?) -> Value {
+    package static func tensor(_ name: String, _ element: ElementType, _ sizes: [Size]?) -> Value {
       Value(name, .tensor(dataType: element.onnxDataType, sizes))
     }
 
-    var message: WireWriter {
+    package var message: WireWriter {
       var value = WireWriter()
       value.text(1, name)
       if let type { value.message(2, type.message) }
@@ -149,17 +155,17 @@ extension ModelWriter {
     }
   }
 
-  indirect enum Kind {
+  package indirect enum Kind: Sendable {
     /// `dataType` is a number of TensorProto.DataType.
     case tensor(dataType: Int32, [Size]?)
     case sequence(Kind)
     case optional(Kind)
 
-    static func tensor(_ element: ElementType, _ sizes: [Size]?) -> Kind {
+    package static func tensor(_ element: ElementType, _ sizes: [Size]?) -> Kind {
       .tensor(dataType: element.onnxDataType, sizes)
     }
 
-    var message: WireWriter {
+    package var message: WireWriter {
       var type = WireWriter()
       var inner = WireWriter()
       switch self {
@@ -182,14 +188,14 @@ extension ModelWriter {
     }
   }
 
-  enum Size: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral, ExpressibleByNilLiteral {
+  package enum Size: Sendable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral, ExpressibleByNilLiteral {
     case fixed(Int)
     case named(String)
     case unknown
 
-    init(integerLiteral value: Int) { self = .fixed(value) }
-    init(stringLiteral value: String) { self = .named(value) }
-    init(nilLiteral: ()) { self = .unknown }
+    package init(integerLiteral value: Int) { self = .fixed(value) }
+    package init(stringLiteral value: String) { self = .named(value) }
+    package init(nilLiteral: ()) { self = .unknown }
 
     fileprivate var message: WireWriter {
       var dim = WireWriter()
@@ -202,7 +208,7 @@ extension ModelWriter {
     }
   }
 
-  indirect enum Attribute: ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral {
+  package indirect enum Attribute: Sendable, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral {
     case float(Float)
     case int(Int)
     case string(String)
@@ -217,12 +223,12 @@ extension ModelWriter {
     /// Any field of AttributeProto.
     case raw(kind: Int64, field: Int, [UInt8])
 
-    init(integerLiteral value: Int) { self = .int(value) }
-    init(floatLiteral value: Float) { self = .float(value) }
-    init(stringLiteral value: String) { self = .string(value) }
-    init(arrayLiteral elements: Int...) { self = .ints(elements) }
+    package init(integerLiteral value: Int) { self = .int(value) }
+    package init(floatLiteral value: Float) { self = .float(value) }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(arrayLiteral elements: Int...) { self = .ints(elements) }
 
-    func message(_ name: String) -> WireWriter {
+    package func message(_ name: String) -> WireWriter {
       var attribute = WireWriter()
       attribute.text(1, name)
       let kind: Int64
