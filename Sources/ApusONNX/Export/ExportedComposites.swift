@@ -108,7 +108,10 @@ extension GraphExport {
     return plain(code == .maxPool ? "MaxPool" : "AveragePool", [x], attributes)
   }
 
+  /// The body multiplies zeros between the elements as well, which shows where a weight is not finite.
   private func transposedConvolution(_ x: [Exported], _ op: OpID) -> [Exported]? {
+    let weights = constantElements(frame.function.operand(1, of: op)) ?? [.float(.nan)]
+    guard weights.allSatisfy(\.asDouble.isFinite) else { return nil }
     let (extra, strides) = (ints("output_pads", op), ints("strides", op))
     for (index, pad) in extra.enumerated() where pad >= (strides.indices.contains(index) ? strides[index] : 1) { return nil }
     guard (operandType(0, op).dims + operandType(1, op).dims).allSatisfy(isNeverEmpty) else { return nil }
