@@ -41,6 +41,7 @@ extension Bufferization {
     let place = host.block(of: kernel)
     for value in (inhabitants[origin] ?? []).prefix(isPlanted(.viewsOfTheOperandAreOverlooked) ? 1 : .max) {
       for (user, _) in host.uses(of: value) {
+        if isPlanted(.readersInRegionsAreOverlooked), host.block(of: user) != place { continue }
         guard let op = host.ancestor(of: user, in: place), op == kernel || isBefore(op, kernel) else { return false }
       }
     }

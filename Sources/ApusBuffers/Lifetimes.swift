@@ -50,8 +50,8 @@ struct Lifetimes {
 
   private mutating func use(_ value: ValueID, at step: Int, _ loopEnds: [(start: Int, end: Int)]) {
     let made = first[value] ?? -1
-    let loop = isPlanted(.lifetimeIgnoresLoops) ? nil : loopEnds.first { made < $0.start }
-    let end = loop?.end ?? step
+    let loops = isPlanted(.lifetimeIgnoresLoops) ? [] : loopEnds.filter { made < $0.start }
+    let end = (isPlanted(.lifetimeEndsWithTheInnerLoop) ? loops.last : loops.first)?.end ?? step
     last[value] = max(last[value] ?? step, end, step)
   }
 

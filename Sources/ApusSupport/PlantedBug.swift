@@ -76,6 +76,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case tiesGoToTheOther
   /// Among equals, a sort in place puts the later first.
   case tiesOfLongSortsAreUnstable
+  /// In a sort in place, NaNs are no equals, so that none of them comes first.
+  case tiesOfNaNsHaveNoOrder
 
   // MARK: Fusion legality
 
@@ -115,6 +117,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case lifetimeIgnoresViews
   /// A buffer is free while its last reader runs.
   case lifetimeEndsBeforeItsLastReader
+  /// What a loop within a loop reads lives to the end of the inner one.
+  case lifetimeEndsWithTheInnerLoop
 
   // MARK: In-place alias
 
@@ -124,6 +128,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case viewsOfTheOperandAreOverlooked
   /// A kernel writes over an operand that it reads through a view as well.
   case operandIsReadUnderTwoNames
+  /// A kernel writes over an operand that is read later within a branch or a loop.
+  case readersInRegionsAreOverlooked
 
   // MARK: Control-flow merge
 
@@ -131,6 +137,10 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case swapIsCopiedInTurn
   /// A carried value whose next is another carried one is taken not to change.
   case rotatedValuesAreInvariant
+  /// Branches that yield the same first value are taken to yield the same values.
+  case firstMergeDecidesForAll
+  /// What one branch has computed is known in the other, and behind both.
+  case branchesShareTheirExpressions
 
   // MARK: Index map
 
@@ -203,6 +213,8 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case scattersRunInParallel
   /// Threads share the counter of non_zero.
   case nonZerosAreCountedInParallel
+  /// Threads that sort rows share the room that they merge in.
+  case rowsAreMergedInOneRoom
 
   // MARK: Shape inference and verification
 

@@ -21,7 +21,8 @@ extension Canonicalization {
       var isChanged = false
       for (index, (a, b)) in zip(f.operands(of: then), f.operands(of: otherwise)).enumerated() {
         let result = f.result(index, of: op)
-        guard a == b, f.type(of: a) == f.type(of: result), !f.isUnused(result) else { continue }
+        let isDecided = isPlanted(.firstMergeDecidesForAll) && f.operand(0, of: then) == f.operand(0, of: otherwise)
+        guard a == b || isDecided, f.type(of: a) == f.type(of: result), !f.isUnused(result) else { continue }
         f.replaceUses(of: result, with: a)
         isChanged = true
       }

@@ -57,7 +57,7 @@ public let eliminateCommonSubexpressions = FunctionPass("cse", "computes equal v
           added.append(expression)
         }
       }
-      if !added.isEmpty { tasks.append(.forget(added)) }
+      if !added.isEmpty, !isPlanted(.branchesShareTheirExpressions) { tasks.append(.forget(added)) }
     }
   }
   return isChanged

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusSupport
 import ApusTensor
 
 extension KernelLowering {
@@ -11,11 +12,12 @@ extension KernelLowering {
     let axis = host.int("axis", of: op) ?? 0
     let shape = emitter.dims(of: x)
     let isDescending = host.bool("descending", of: op) ?? false
+    let sharedRoom = isPlanted(.rowsAreMergedInOneRoom) ? emitter.builder.scratch(.s64, [2, max(room, 1)]) : nil
     try scalarNest(shape, skipping: [axis]) { lowering, at, _ in
       let size = lowering.emitter.size(shape[axis])
       let (zero, one) = (lowering.emitter.builder.index(0), lowering.emitter.builder.index(1))
       // Each pass reads one half and writes the other.
-      let halves = lowering.emitter.builder.scratch(.s64, [2, max(room, 1)])
+      let halves = sharedRoom ?? lowering.emitter.builder.scratch(.s64, [2, max(room, 1)])
       try lowering.loop(zero, size) { lowering, counter, _ in
         var here = at
         here[axis] = .fixed(counter)

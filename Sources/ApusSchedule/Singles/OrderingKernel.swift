@@ -22,7 +22,7 @@ private struct Order {
   func precedes(_ e: inout ElementEmitter, _ a: ValueID, _ i: ValueID, _ b: ValueID, _ j: ValueID) -> ValueID {
     let before = isBefore(&e, a, b)
     var equal = e.elementwise(.equal, [a, b], .bool)
-    if element.isFloat {
+    if element.isFloat, !isPlanted(.tiesOfNaNsHaveNoOrder) {
       let (aNaN, bNaN) = (e.elementwise(.notEqual, [a, a], .bool), e.elementwise(.notEqual, [b, b], .bool))
       equal = e.elementwise(.or, [equal, e.elementwise(.and, [aNaN, bNaN], .bool)], .bool)
     }
