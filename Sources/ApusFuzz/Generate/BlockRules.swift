@@ -16,7 +16,8 @@ extension GraphDrawing {
     },
     .attention: { drawing, choice in
       let element = choice.types["T"] ?? .f32
-      let q = try drawing.anchor(element, rank: 4...4, or: { try $0.heads() })
+      // No number of heads divides into none.
+      let q = try drawing.anchor(element, rank: 4...4, where: { $0[1] != 0 }, or: { try $0.heads() })
       let dims = drawing.type(q).dims
       let keys: Dim
       if let heads = dims[1].constantValue, heads > 0 {

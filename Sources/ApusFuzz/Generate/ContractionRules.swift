@@ -61,6 +61,8 @@ extension GraphDrawing {
       var draft = try drawing.signatureDraft(choice, rank: 1...4) { dims in dims.allSatisfy { ($0.constantValue ?? 1) > 0 } }
       draft.attributes.removeAll { $0.name == "scale" || $0.name == "cubic_coefficient" }
       draft.attributes.append(NamedAttribute("size", .dims([.constant(drawing.constantSize(0...9))])))
+      if drawing.draw.chance(30) { draft.attributes.append(NamedAttribute("scale", .float(drawing.draw.one(of: [0.5, 1.5, 2])))) }
+      draft.attributes += drawing.cubicCoefficient()
       // Of an axis without elements there is nothing to sample.
       guard draft.operands[0].dims.allSatisfy({ drawing.least($0) > 0 }) else { throw NoFit() }
       return draft
@@ -70,6 +72,7 @@ extension GraphDrawing {
       let type = drawing.type(x)
       guard type.dims.allSatisfy({ drawing.least($0) > 0 }) else { throw NoFit() }
       var attributes = try drawing.attributes(choice.code.info, anchor: type).filter { $0.name != "cubic_coefficient" }
+      attributes += drawing.cubicCoefficient()
       let axes = type.rank - 2
       attributes.append(NamedAttribute("sizes", .dims((0..<axes).map { _ in .constant(drawing.constantSize(1...7)) })))
       if drawing.draw.chance(30) {
@@ -78,6 +81,11 @@ extension GraphDrawing {
       return OpDraft([x], of: drawing, attributes)
     },
   ]
+
+  /// Those that libraries know.
+  private mutating func cubicCoefficient() -> [NamedAttribute] {
+    draw.chance(30) ? [NamedAttribute("cubic_coefficient", .float(draw.one(of: [-0.5, -0.75, -1])))] : []
+  }
 
   /// [batch, channels, spatial …] with known channels.
   mutating func image(_ rank: Int? = nil, of channels: [Int] = [1, 2, 3, 4, 6]) throws -> [Dim] {
