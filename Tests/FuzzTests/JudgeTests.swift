@@ -1,6 +1,7 @@
 import ApusIR
 import ApusPasses
 import ApusSupport
+import ApusTarget
 import ApusTensor
 import Testing
 
@@ -23,6 +24,22 @@ import Testing
     }
     #expect(failures.isEmpty, "\(failures.count): \(failures.joined(separator: "\n----\n"))")
     #expect(useless.count <= 3, "\(useless)")
+  }
+
+  /// What reads a scalar behind the last whole vector must not read a vector: the inputs end where memory ends.
+  @Test(arguments: CodeEffort.allCases) func scalarsAreReadAsSuch(_ effort: CodeEffort) throws {
+    let text = """
+      apus-ir 1
+
+      func @f(%x: f32[33], %y: f32[33]) -> f32[33] {
+        %0: bool[33] = convert %y
+        %1: f32[33] = select %0, %x, %y
+        return %1
+      }
+      """
+    let judge = Judge()
+    judge.efforts = [effort]
+    #expect(try judge.judge(FuzzCase(Module.parse(text), seed: 1)) == nil)
   }
 
   @Test func loopsWithoutEndSayNothing() throws {

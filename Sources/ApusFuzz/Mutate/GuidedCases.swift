@@ -26,8 +26,6 @@ public struct GuidedCases: CaseSource {
   private static let mostKept = 4096
   /// After so many changed graphs without news, passes are changed.
   private static let patience = 4
-  /// So many times the ops of a drawn case may a changed one have.
-  private static let growth = 2
 
   public init(
     _ settings: CaseSettings, guidance: Guidance = Guidance(), limits: GraphGenerator.Limits = GraphGenerator.Limits()
@@ -83,7 +81,7 @@ public struct GuidedCases: CaseSource {
       var drawing = GraphDrawing(mutating: fuzzCase.module, seed: draw.seed(), limits)
       guard (try? GraphMutation.draw(&drawing.draw).apply(&drawing)) != nil else { continue }
       let module = drawing.module
-      if module.verify().isEmpty, module.computingOpCount <= Self.growth * settings.ops { fuzzCase.module = module }
+      if module.verify().isEmpty, module.computingOpCount <= settings.ops + settings.ops / 2 { fuzzCase.module = module }
     }
     return fuzzCase
   }

@@ -109,7 +109,12 @@ extension Emitter {
 
   /// Lane by lane `a` where the condition holds, else `b`; both are evaluated.
   func select(_ condition: CodeValue, _ a: CodeValue, _ b: CodeValue) -> CodeValue {
-    value(LLVMBuildSelect(builder, condition.ref, a.ref, b.ref, ""))
+    if generator.effort == .quick, a.type.isFloat, !a.type.isVector {
+      // LLVM 19 at its lowest level reads a scalar from memory as a whole vector to blend it, and so beyond the end.
+      let bits = types.integer(bits: a.type.scalarBits)
+      return bitcast(select(condition, bitcast(a, to: bits), bitcast(b, to: bits)), to: a.type)
+    }
+    return value(LLVMBuildSelect(builder, condition.ref, a.ref, b.ref, ""))
   }
 
   /// The smaller integer.
