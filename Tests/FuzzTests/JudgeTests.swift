@@ -39,7 +39,7 @@ import Testing
       """
     let judge = Judge()
     judge.efforts = [effort]
-    #expect(try judge.judge(FuzzCase(Module.parse(text), seed: 1)) == nil)
+    #expect(try judge.judge(FuzzCase(Module.parse(SourceText(name: "case.ir", text: text)), seed: 1)) == nil)
   }
 
   @Test func loopsWithoutEndSayNothing() throws {

@@ -97,16 +97,23 @@ struct GraphDrawing {
     try emit(code, operands, attributes, stated: stated.map { [$0] })[0]
   }
 
+  /// Of a hundred draws, how many are expressions that the compiler is to simplify: met by chance, most are rare.
+  private static let identityPercent = 8
+
   /// Draws ops into the block until there are enough.
   mutating func drawOps(_ count: Int) {
     var tries = 3 * count + 3
     let end = remaining - count
     while remaining > max(end, 0), tries > 0 {
       tries -= 1
+      let known = (function, local, callees, producers, remaining)
+      if draw.chance(Self.identityPercent) {
+        do { try addIdentity() } catch { (function, local, callees, producers, remaining) = known }
+        continue
+      }
       let codes = depth >= limits.nesting ? limits.plainCodes : limits.codes
       // What reads values as they are meets them without a conversion in between.
       let choice = OpChoice.draw(&draw, codes, limits.types, near: visible.suffix(6).map { type($0).element }, coverage)
-      let known = (function, local, callees, producers, remaining)
       do {
         try add(choice)
         coverage.record(choice)

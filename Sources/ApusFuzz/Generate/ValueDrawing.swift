@@ -9,6 +9,7 @@ extension Draw {
   mutating func scalar(_ element: ElementType, extremePercent: Int = 15) -> Scalar {
     if element == .bool { return .bool(chance(50)) }
     if chance(extremePercent) { return one(of: element.extremes) }
+    if chance(10) { return Scalar.signed(Int64(int(0...1))).converted(to: element) }
     if element.isFloat {
       let number = chance(50) ? Double(int(-8...8)) / 4 : Double(int(-2000...2000)) / 256
       return Scalar.float(number).converted(to: element)

@@ -5,20 +5,20 @@ import ApusTensor
 ///
 /// Names are operands; a name that stands twice is the same value. `0`, `-0`, `1`, `true` … are constants of that
 /// element everywhere, `ones` has all bits set. Operands of commutative ops match in either order.
-struct AlgebraRule: Sendable {
-  indirect enum Term: Hashable, Sendable {
+public struct AlgebraRule: Sendable {
+  public indirect enum Term: Hashable, Sendable {
     case operand(Int)
     case literal(Literal)
     case op(OpCode, [Term])
   }
 
-  enum Literal: Hashable, Sendable {
+  public enum Literal: Hashable, Sendable {
     case number(Double)
     case bool(Bool)
     case ones
 
     /// The element in a type; `nil` where the type has none.
-    func scalar(_ type: ElementType) -> Scalar? {
+    public func scalar(_ type: ElementType) -> Scalar? {
       switch self {
       case .bool(let value): return type == .bool ? .bool(value) : nil
       case .number(let value):
@@ -35,8 +35,8 @@ struct AlgebraRule: Sendable {
   }
 
   /// The identity as written.
-  let text: String
-  let left: Term
+  public let text: String
+  public let left: Term
   let right: Term
   /// The types of the first operand for which it holds.
   let types: ElementClass

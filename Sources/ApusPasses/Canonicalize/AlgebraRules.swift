@@ -2,7 +2,7 @@ import ApusSupport
 
 extension AlgebraRule {
   /// The identities, each true for every value of the types it is for; a test tries them all.
-  static let all: [AlgebraRule] = exact + fastMath
+  public static let all: [AlgebraRule] = exact + fastMath
 
   private static let exact: [AlgebraRule] = [
     // Sums
