@@ -157,7 +157,7 @@ public final class Judge {
     var firsts: [RunOutcome] = []
     for reference in references {
       onStep(.code, nil)
-      let copies = reference.inputs.map(Self.copied)
+      let copies = try reference.inputs.map { try $0.copied() }
       let outcome = try RunOutcome { try executables[0].run(reference.inputs) }
       if let problem = reference.contradiction(outcome) { return Failure(.code, problem) }
       if checks(.inputs), copies != reference.inputs { return Failure(.inputs, "an input has changed") }
@@ -246,12 +246,6 @@ public final class Judge {
       if let problem = reference.contradiction(outcome) { return Failure(.loops, problem) }
     }
     return nil
-  }
-
-  private static func copied(_ tensor: Tensor) -> Tensor {
-    guard var copy = try? Tensor.uninitialized(tensor.elementType, shape: tensor.shape) else { return tensor }
-    copy.withUnsafeMutableBytes { target in tensor.withUnsafeBytes { target.copyMemory(from: $0) } }
-    return copy
   }
 
   static func difference(_ first: RunOutcome, _ again: RunOutcome) -> String {

@@ -130,18 +130,12 @@ public final class TargetJudge {
         let file = try FileBytes(path: "\(found)/output_\(index).pb")
         let tensor = try TensorProto(WireReader(file)).tensor()
         // The file is written anew by the next run.
-        results.append(try Self.copied(tensor))
+        results.append(try tensor.copied())
       } catch {
         return .failure("error", "output \(index) cannot be read: \(error)")
       }
     }
     return .results(results)
-  }
-
-  private static func copied(_ tensor: Tensor) throws(DiagnosticError) -> Tensor {
-    var copy = try Tensor.uninitialized(tensor.elementType, shape: tensor.shape)
-    copy.withUnsafeMutableBytes { target in tensor.withUnsafeBytes { target.copyMemory(from: $0) } }
-    return copy
   }
 
   private static func write(_ bytes: [UInt8], _ path: String) throws(DiagnosticError) {
