@@ -41,16 +41,7 @@ import Testing
   private static let mostCalls = 100
 
   private func check(_ calls: [OpCall], withOpenSizes isOpen: Bool = false) throws {
-    var function = Function(name: "main")
-    var owners: [OpCall] = []
-    var results: [ValueID] = []
-    for (index, call) in calls.enumerated() {
-      let made = try call.append(to: &function, isOpen ? call.openSizes : .none, tag: "N\(index)")
-      results += made
-      owners += made.map { _ in call }
-    }
-    function.resultTypes = results.map { function.type(of: $0) }
-    function.insert(.return, results, results: [], at: .end(of: function.entry))
+    let (function, owners) = try Function.making(calls, withOpenSizes: isOpen)
     let compiled = try CompiledFunction(function)
     for (seed, values) in OperandValues.allCases.enumerated() {
       let inputs = calls.enumerated().flatMap { $1.inputs(values, seed: UInt64($0 * 2 + seed)) }

@@ -59,15 +59,7 @@ import Testing
   }
 
   private func module(_ calls: [OpCall], _ isOpen: Bool) throws -> (module: Module, owners: [OpCall]) {
-    var function = Function(name: "main")
-    var (results, owners) = ([ValueID](), [OpCall]())
-    for (index, call) in calls.enumerated() {
-      let made = try call.append(to: &function, isOpen ? call.openSizes : .none, tag: "N\(index)")
-      results += made
-      owners += made.map { _ in call }
-    }
-    function.resultTypes = results.map { function.type(of: $0) }
-    function.insert(.return, results, results: [], at: .end(of: function.entry))
+    let (function, owners) = try Function.making(calls, withOpenSizes: isOpen)
     return (Module(function), owners)
   }
 
