@@ -30,6 +30,8 @@ let package = Package(
     .library(name: "ApusCompiler", targets: ["ApusCompiler", "ApusIR", "ApusPasses", "ApusSupport", "ApusTensor"]),
     .executable(name: "apus", targets: ["ApusCommand"]),
     .executable(name: "specgen", targets: ["SpecGen"]),
+    // For tests alone: a library that is opened at run time, and does everything wrong.
+    .library(name: "FaultySolver", type: .dynamic, targets: ["FaultySolver"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -43,6 +45,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "ApusRuntimeABI"),
     .target(name: "CCoverage"),
+    .target(name: "CSolver"),
 
     // Foundations
     .target(name: "ApusSupport", swiftSettings: plantedBugs),
@@ -58,7 +61,7 @@ let package = Package(
 
     // Compiler
     library("ApusPasses", ["ApusIR", "ApusInterpreter", "ApusTarget", "ApusTensor", "ApusSupport"]),
-    library("ApusMemory", ["ApusSupport"]),
+    library("ApusMemory", ["ApusSupport", "CSolver"]),
     library("ApusBuffers", ["ApusIR", "ApusMemory", "ApusTensor", "ApusSupport"]),
     library("ApusSchedule", ["ApusIR", "ApusTarget", "ApusTensor", "ApusSupport"]),
     library(
@@ -132,6 +135,7 @@ let package = Package(
       "ONNXTests",
       ["OpCases", "ApusONNX", "ApusCompiler", "ApusFuzz", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("PassesTests", ["ApusFuzz", "ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
+    .target(name: "FaultySolver", path: "Tests/FaultySolver"),
     tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
     tests(
       "ScheduleTests",

@@ -15,7 +15,7 @@ import Testing
   private static let others: Set<String> = [
     "alias.scope", "loop.enter", "loop.exit", "while.body", "while.condition", "while.exit", "apus.fmod", "ai.onnx",
   ]
-  private static let files = [".ir", ".apus", ".so", ".o", ".bin", ".npz", ".npy"]
+  private static let files = [".ir", ".apus", ".so", ".dylib", ".o", ".bin", ".npz", ".npy"]
 
   @Test func eachIsProduced() throws {
     let ids = try Self.ids.get()

@@ -94,7 +94,7 @@ struct ImportTable {
   }
 
   private static func module(_ name: String) -> String {
-    let foreign = ["Foundation", "ArgumentParser", "CLLVM", "CFFI", "CZlib", "CCoverage"]
+    let foreign = ["Foundation", "ArgumentParser", "CLLVM", "CFFI", "CZlib", "CCoverage", "CSolver"]
     return foreign.contains(name) || name.hasPrefix("Apus") ? name : "Apus\(name)"
   }
 }

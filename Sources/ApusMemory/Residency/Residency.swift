@@ -31,10 +31,27 @@ extension ResidencyProblem {
 }
 
 /// Moves few bytes: the fewest, with the proof of it, if the search ends within `effort`; never more than Belady's rule.
-public func planResidency(_ problem: ResidencyProblem, effort: ResidencyEffort = .quick) -> ResidencyPlan {
+///
+/// Where our own search does not end at once and there is a `solver`, the solver is asked, in a process of its own. A plan
+/// of its is taken if it holds, and the proof is ours all the same.
+public func planResidency(
+  _ problem: ResidencyProblem, effort: ResidencyEffort = .quick, solver: Solver? = nil
+) -> ResidencyPlan {
   var planner = ResidencyPlanner(problem, effort: effort)
   planner.start()
-  planner.search(states: effort.states)
+  planner.search(states: solver == nil ? effort.states : effort.states / 4)
+  if let solver, !planner.isProven {
+    planner.ask(solver)
+    planner.search(states: effort.states - effort.states / 4)
+  }
+  return planner.plan
+}
+
+/// The plan that a solver alone finds, for comparisons; Belady's where it fails.
+public func planResidency(_ problem: ResidencyProblem, by solver: Solver, seconds: Double) -> ResidencyPlan {
+  var planner = ResidencyPlanner(problem, effort: ResidencyEffort(states: 0, rounds: 100, seconds: seconds))
+  planner.start()
+  if !planner.isProven { planner.ask(solver) }
   return planner.plan
 }
 
@@ -47,6 +64,8 @@ struct ResidencyPlanner {
   var bound = 0
   var method: String
   var states = 0
+  var claimedBound: Int?
+  var remark: String?
 
   init(_ problem: ResidencyProblem, effort: ResidencyEffort) {
     self.problem = problem
@@ -59,7 +78,12 @@ struct ResidencyPlanner {
 
   var isProven: Bool { cost <= bound }
 
-  var plan: ResidencyPlan { problem.plan(modes, bound: bound, method: method) }
+  var plan: ResidencyPlan {
+    var plan = problem.plan(modes, bound: bound, method: method)
+    plan.claimedBound = claimedBound.map { min($0, plan.bytes) }
+    plan.remark = remark
+    return plan
+  }
 
   mutating func take(_ other: [ResidencyMode], by name: String) {
     let improved = problem.improved(other)
@@ -78,6 +102,37 @@ struct ResidencyPlanner {
     bound = max(bound, ResidencySearch(prices).rounded(prices.bound))
   }
 
+  private static let byItself = "exact search"
+  private static let byProof = ", proven by exact search"
+
+  /// Has a solver look for a better plan.
+  mutating func ask(_ solver: Solver) {
+    let unit = ResidencySearch(prices).granule
+    let program = ResidencyProgram(prices, unit: unit, start: modes)
+    switch solver.solve(program.program, seconds: effort.seconds) {
+    case .failure(let text): remark = text
+    case .point(let point, let objective, let claimed, let name):
+      guard let found = program.modes(point) else {
+        remark = "\(name) returned values that are neither 0 nor 1"
+        return
+      }
+      guard problem.isFeasible(found) else {
+        remark = "\(name) returned a plan that does not fit"
+        return
+      }
+      let bytes = problem.cost(found)
+      let claimedBytes = program.bytes(claimed)
+      take(found, by: name)
+      if program.bytes(objective) != bytes {
+        remark = "\(name) returned a plan that does not move as many bytes as it says"
+      } else if let claimedBytes, claimedBytes <= cost {
+        claimedBound = claimedBytes
+      } else {
+        remark = "\(name) claims a bound above the bytes of a plan"
+      }
+    }
+  }
+
   /// Searches wider and wider.
   mutating func search(states limit: Int) {
     let end = states + limit
@@ -89,11 +144,13 @@ struct ResidencyPlanner {
       width = min(width, most)
       let outcome = search.search(below: cost, width: width)
       states += outcome.states
-      if let found = outcome.modes { take(found, by: "exact search") }
+      if let found = outcome.modes { take(found, by: Self.byItself) }
       bound = max(bound, min(outcome.bound, cost))
       if width == most { break }
       width *= 8
     }
-    if isProven, cost > 0 { method = "exact search" }
+    if isProven, cost > 0, states > 0, !method.hasSuffix(Self.byProof) {
+      method = method == Self.byItself ? method : method + Self.byProof
+    }
   }
 }

@@ -19,17 +19,23 @@ public struct ResidencyPlan: Sendable, Hashable {
   /// A lower bound of `bytes` that we have proven ourselves, for every plan that drops a buffer just after a use and
   /// computes it again, if at all, just before the next one from what is there.
   public var bound: Int
-  /// What a solver that we cannot check says the lower bound is.
+  /// What a solver says the lower bound is, where it says so and nothing that it says is known to be wrong. We have no
+  /// proof of it.
   public var claimedBound: Int?
   /// How it was found, for reports.
   public var method: String
+  /// What was wrong with a solver, for reports.
+  public var remark: String?
 
-  public init(actions: [Action], bytes: Int, bound: Int, claimedBound: Int? = nil, method: String) {
+  public init(
+    actions: [Action], bytes: Int, bound: Int, claimedBound: Int? = nil, method: String, remark: String? = nil
+  ) {
     self.actions = actions
     self.bytes = bytes
     self.bound = bound
     self.claimedBound = claimedBound
     self.method = method
+    self.remark = remark
   }
 
   public var isProven: Bool { bytes <= bound }

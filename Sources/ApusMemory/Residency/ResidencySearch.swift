@@ -12,7 +12,7 @@ struct ResidencySearch {
   private let priceOfStep: [Double?]
   private let value: Double
   /// Every plan's cost is a multiple of it.
-  private let granule: Int
+  let granule: Int
 
   /// What a gap adds to the cost and to what the rest costs at the least.
   private struct Decision {
@@ -181,7 +181,8 @@ struct ResidencySearch {
   }
 }
 
-private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+/// 0 counts as a multiple of everything.
+func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
   var (a, b) = (a, b)
   while b != 0 { (a, b) = (b, a % b) }
   return a
