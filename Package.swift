@@ -89,7 +89,8 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "Apus", "ApusCompiler", "ApusFuzz", "ApusPasses", "ApusIR", "ApusONNX", "ApusTensor", "ApusTarget", "ApusSupport",
+        "Apus", "ApusCompiler", "ApusFuzz", "ApusMemory", "ApusPasses", "ApusIR", "ApusONNX", "ApusTensor", "ApusTarget",
+        "ApusSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "SpecGen", dependencies: ["ApusSpec", "ApusSupport"]),
@@ -104,8 +105,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusONNX", "ApusRuntime", "ApusTarget", "ApusTensor",
-        "ApusSupport",
+        "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusMemory", "ApusONNX", "ApusRuntime", "ApusTarget",
+        "ApusTensor", "ApusSupport",
       ],
       path: "Tests/Benchmarks"),
 

@@ -1,4 +1,5 @@
 import ApusCompiler
+import ApusMemory
 import ApusSupport
 import ApusTarget
 import ArgumentParser
@@ -20,8 +21,9 @@ struct DoctorCommand: ParsableCommand {
     let outcome = times.measure("self-test") { SelfTest.run(on: machine) }
     var lines = MachineFacts.members(machine)
     lines.append(("compiler", .string(outcome == nil ? "works" : "fails: \(outcome ?? "")")))
-    let solvers = times.measure("solvers") { Solver.all.map { ($0.name, $0.isInstalled) } }
-    for (name, isFound) in solvers { lines.append((name, .string(isFound ? "found" : "not installed (optional)"))) }
+    lines += times.measure("solvers") {
+      InstalledSolvers.members(override: ProcessInfo.processInfo.environment["APUS_SOLVER"])
+    }
     if json {
       if timing { lines.append(("timing", times.json)) }
       printJSON(lines)
@@ -47,16 +49,18 @@ enum MachineFacts {
   }
 }
 
-/// A library of solvers that Apus uses where it is installed.
-private struct Solver {
-  var name: String
-  var library: String
-
-  static let all = [Solver(name: "cbc", library: "libCbcSolver.so.3"), Solver(name: "highs", library: "libhighs.so")]
-
-  var isInstalled: Bool {
-    guard let handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL) else { return false }
-    dlclose(handle)
-    return true
+/// The solvers that the memory planner asks where they are installed.
+enum InstalledSolvers {
+  /// What there is of each; `override` is the library that `APUS_SOLVER` names.
+  static func members(override: String?) -> [(String, JSONValue)] {
+    let found = Solver.candidates(override: override).compactMap { solver in
+      solver.identify().map { (solver, $0) }
+    }
+    return ["HiGHS", "CBC"].map { name in
+      guard let (solver, identity) = found.first(where: { $0.1.name == name }) else {
+        return (name.lowercased(), .string("not installed (optional)"))
+      }
+      return (name.lowercased(), .string("\(identity.version) (\(solver.library))"))
+    }
   }
 }
