@@ -106,7 +106,7 @@ let package = Package(
       name: "Benchmarks",
       dependencies: [
         "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusMemory", "ApusONNX", "ApusRuntime", "ApusTarget",
-        "ApusTensor", "ApusSupport",
+        "ApusTensor", "ApusSupport", "NetworkShapes",
       ],
       path: "Tests/Benchmarks"),
 
@@ -136,8 +136,9 @@ let package = Package(
       "ONNXTests",
       ["OpCases", "ApusONNX", "ApusCompiler", "ApusFuzz", "ApusInterpreter", "ApusIR", "ApusTensor", "ApusSupport"]),
     tests("PassesTests", ["ApusFuzz", "ApusPasses", "ApusInterpreter", "ApusGraph", "ApusIR", "ApusTensor"]),
+    .target(name: "NetworkShapes", dependencies: ["ApusMemory", "ApusSupport"], path: "Tests/NetworkShapes"),
     .target(name: "FaultySolver", path: "Tests/FaultySolver"),
-    tests("MemoryTests", ["ApusMemory", "ApusSupport"]),
+    tests("MemoryTests", ["NetworkShapes", "ApusMemory", "ApusSupport"]),
     tests(
       "ScheduleTests",
       ["ApusSchedule", "ApusInterpreter", "ApusIR", "ApusTarget", "ApusTensor", "ApusSupport"]),

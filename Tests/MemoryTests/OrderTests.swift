@@ -1,5 +1,6 @@
 import ApusMemory
 import ApusSupport
+import NetworkShapes
 import Testing
 
 @Suite struct OrderTests {
@@ -35,7 +36,7 @@ import Testing
   }
 
   @Test(arguments: 0..<60) func smallGraphsAreOrderedWithTheLeastPeak(seed: Int) throws {
-    let graph = try drawGraph(5 + seed % 3, reach: 2 + seed % 5, seed: seed)
+    let graph = try DrawnGraph.graph(5 + seed % 3, reach: 2 + seed % 5, seed: seed)
     let plan = planOrder(graph)
     try validate(plan, for: graph)
     let least = try leastPeak(graph)
@@ -45,7 +46,7 @@ import Testing
 
   /// Neither the beam nor repairs are needed for the proof, and the search without them finds the same.
   @Test(arguments: 0..<20) func effortsAgreeWhereEachIsProven(seed: Int) throws {
-    let graph = try drawGraph(30, reach: 4, seed: seed)
+    let graph = try DrawnGraph.graph(30, reach: 4, seed: seed)
     let bare = planOrder(graph, effort: OrderEffort(states: 50_000, beam: 0, repairs: 0, cuts: 0))
     let full = planOrder(graph)
     try validate(bare, for: graph)
@@ -56,7 +57,7 @@ import Testing
 
   @Test(arguments: [(300, 6), (300, 40), (600, 3)])
   func largeGraphsAreNeverWorseThanListed(count: Int, reach: Int) throws {
-    let graph = try drawGraph(count, reach: reach, seed: count + reach)
+    let graph = try DrawnGraph.graph(count, reach: reach, seed: count + reach)
     for effort in [
       OrderEffort(states: 0, beam: 0, repairs: 0, cuts: 0), OrderEffort(states: 100, beam: 1, repairs: 4, cuts: 4),
     ] {
@@ -116,7 +117,7 @@ import Testing
   }
 
   @Test func validatorRejectsFaultyOrders() throws {
-    let graph = try drawGraph(40, reach: 5, seed: 7)
+    let graph = try DrawnGraph.graph(40, reach: 5, seed: 7)
     let good = planOrder(graph)
     try validate(good, for: graph)
     var generator = SplitMix64(seed: 1)

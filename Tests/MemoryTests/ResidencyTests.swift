@@ -1,4 +1,5 @@
 import ApusSupport
+import NetworkShapes
 import Testing
 
 @testable import ApusMemory
@@ -31,7 +32,7 @@ import Testing
   }
 
   @Test(arguments: 0..<60) func smallPlansMoveTheFewestBytes(seed: Int) throws {
-    let graph = try drawGraph(6 + seed % 4, reach: 3 + seed % 6, seed: seed, largest: seed % 2 == 0 ? 3 : 100)
+    let graph = try DrawnGraph.graph(6 + seed % 4, reach: 3 + seed % 6, seed: seed, largest: seed % 2 == 0 ? 3 : 100)
     for problem in try problems(graph) where problem.gaps.count < 9 {
       let plan = planResidency(problem)
       try validate(plan, for: problem)
@@ -43,7 +44,7 @@ import Testing
 
   /// With few states the search gives bounds instead of proofs, and they hold.
   @Test(arguments: 0..<20) func boundsOfUnfinishedSearchesHold(seed: Int) throws {
-    let graph = try drawGraph(30, reach: 8, seed: seed)
+    let graph = try DrawnGraph.graph(30, reach: 8, seed: seed)
     for problem in try problems(graph) {
       let short = planResidency(problem, effort: ResidencyEffort(states: 200, rounds: 10, seconds: 0))
       let long = planResidency(problem, effort: ResidencyEffort(states: 100_000, rounds: 200, seconds: 0))
@@ -55,7 +56,7 @@ import Testing
   }
 
   @Test func nothingIsMovedWhereEverythingFits() throws {
-    let graph = try drawGraph(40, reach: 10, seed: 3)
+    let graph = try DrawnGraph.graph(40, reach: 10, seed: 3)
     let order = Array(graph.ops.indices)
     let problem = try ResidencyProblem(graph, order: order, budget: ResidencyProblem.limits(graph, order: order).largest)
     let plan = planResidency(problem)
@@ -84,7 +85,7 @@ import Testing
   }
 
   @Test func budgetsThatAreTooSmallNameTheSmallestThatWorks() throws {
-    let graph = try drawGraph(20, reach: 4, seed: 1)
+    let graph = try DrawnGraph.graph(20, reach: 4, seed: 1)
     let order = Array(graph.ops.indices)
     let smallest = try ResidencyProblem.limits(graph, order: order).smallest
     _ = try ResidencyProblem(graph, order: order, budget: smallest)
@@ -98,7 +99,7 @@ import Testing
   }
 
   @Test func validatorRejectsFaultyPlans() throws {
-    let graph = try drawGraph(25, reach: 7, seed: 11)
+    let graph = try DrawnGraph.graph(25, reach: 7, seed: 11)
     let order = Array(graph.ops.indices)
     let (smallest, largest) = try ResidencyProblem.limits(graph, order: order)
     let problem = try ResidencyProblem(graph, order: order, budget: (smallest + largest) / 2)

@@ -1,5 +1,6 @@
 import ApusSupport
 import Foundation
+import NetworkShapes
 import Testing
 
 @testable import ApusMemory
@@ -12,7 +13,7 @@ import Testing
     private let effort = ResidencyEffort(states: 60, rounds: 3, seconds: 0.1)
 
     init() throws {
-      let graph = try drawGraph(60, reach: 12, seed: 5)
+      let graph = try DrawnGraph.graph(60, reach: 12, seed: 5)
       let order = Array(graph.ops.indices)
       let (smallest, largest) = try ResidencyProblem.limits(graph, order: order)
       problem = try ResidencyProblem(graph, order: order, budget: smallest + (largest - smallest) / 4)
@@ -67,7 +68,7 @@ import Testing
     @Test func betterPlansAreTaken() throws {
       var improved = 0
       for seed in 0..<40 {
-        let graph = try drawGraph(12, reach: 6, seed: seed)
+        let graph = try DrawnGraph.graph(12, reach: 6, seed: seed)
         let order = Array(graph.ops.indices)
         let (smallest, largest) = try ResidencyProblem.limits(graph, order: order)
         let problem = try ResidencyProblem(graph, order: order, budget: (smallest + largest) / 2)

@@ -19,12 +19,12 @@ func leastAlive(during place: Int, in space: OrderSpace) -> Int {
       count += 1
     }
   }
-  var network = Network(nodes: count)
+  var network = FlowNetwork(nodes: count)
   // What runs later cannot run before what it needs.
   for other in 0..<space.count where nodes[other] > 1 {
     for slot in space.predecessors[other] {
       let needed = nodes[Int(space.predecessors.items[slot])]
-      if needed != 0 { network.connect(nodes[other], needed, Network.unbounded) }
+      if needed != 0 { network.connect(nodes[other], needed, FlowNetwork.unbounded) }
     }
   }
   var isInput = [Bool](repeating: false, count: space.sizes.count)
@@ -44,7 +44,7 @@ func leastAlive(during place: Int, in space: OrderSpace) -> Int {
     if readers == [from] { continue }
     let middle = network.add()
     network.connect(from, middle, space.sizes[buffer])
-    for reader in readers where reader != 0 { network.connect(middle, reader, Network.unbounded) }
+    for reader in readers where reader != 0 { network.connect(middle, reader, FlowNetwork.unbounded) }
   }
   let shared = space.sharedBytes(place) { _ in true }
   return always + network.flow(from: 0, to: 1) + space.allocated[place] - shared
@@ -61,7 +61,7 @@ private func spread(from place: Int, along rows: OrderSpace.Rows, into marks: in
 }
 
 /// A network of pipes, for Dinic's algorithm.
-private struct Network {
+private struct FlowNetwork {
   static let unbounded = Int.max / 4
   private var heads: [Int]
   private var next: [Int] = []

@@ -4,17 +4,20 @@ public struct ResidencyEffort: Sendable, Hashable {
   public var states: Int
   /// Steps in which prices for memory are improved.
   public var rounds: Int
+  /// Exchanges of ops that are tried, where the order may be chosen too.
+  public var moves: Int
   /// What a solver may take, where one is given.
   public var seconds: Double
 
-  public init(states: Int, rounds: Int, seconds: Double) {
+  public init(states: Int, rounds: Int, moves: Int = 0, seconds: Double) {
     self.states = states
     self.rounds = rounds
+    self.moves = moves
     self.seconds = seconds
   }
 
-  public static let quick = ResidencyEffort(states: 20_000, rounds: 200, seconds: 1)
-  public static let exact = ResidencyEffort(states: 4_000_000, rounds: 2_000, seconds: 20)
+  public static let quick = ResidencyEffort(states: 20_000, rounds: 200, moves: 300, seconds: 1)
+  public static let exact = ResidencyEffort(states: 20_000_000, rounds: 2_000, moves: 100_000, seconds: 10)
 }
 
 extension ResidencyProblem {

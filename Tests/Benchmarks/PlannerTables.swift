@@ -1,0 +1,106 @@
+import ApusMemory
+import ApusSupport
+import Foundation
+import NetworkShapes
+
+/// What the memory planner makes of networks and drawn graphs: counts of bytes, the same on any machine, and times.
+///
+///     swift run -c release Benchmarks order
+///     swift run -c release Benchmarks residency [--solver libhighs.so]
+enum PlannerTables {
+  /// Whether the arguments ask for one of the tables; it is printed then.
+  static func print(_ arguments: [String]) throws -> Bool {
+    switch arguments.first {
+    case "order": try printOrders()
+    case "residency":
+      let override = arguments.firstIndex(of: "--solver").flatMap { arguments.dropFirst($0 + 1).first }
+      try printResidency(Solver.find(override: override ?? ProcessInfo.processInfo.environment["APUS_SOLVER"]))
+    case _: return false
+    }
+    return true
+  }
+
+  private static func measure<T>(_ body: () throws -> T) rethrows -> (T, String) {
+    let start = ContinuousClock.now
+    let value = try body()
+    let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+    return (value, String(format: "%.1f ms", milliseconds))
+  }
+
+  private static func text(_ bytes: Int) -> String { String(format: "%.2f MB", Double(bytes) / 1e6) }
+
+  /// The order in which the ops become ready, the oldest first.
+  private static func breadthFirst(_ graph: Dataflow) -> [Int] {
+    var written: [Int: Int] = [:]
+    for (index, op) in graph.ops.enumerated() {
+      for output in op.outputs { written[output] = index }
+    }
+    var levels: [Int] = []
+    for op in graph.ops {
+      let before = op.inputs.compactMap { written[$0] } + op.after
+      levels.append((before.map { levels[$0] }.max() ?? -1) + 1)
+    }
+    return graph.ops.indices.sorted { (levels[$0], $0) < (levels[$1], $1) }
+  }
+
+  private static func printOrders() throws {
+    show("| graph | ops | listed | breadth first | quick | bound | | exact | bound | |")
+    show("|---|---|---|---|---|---|---|---|---|---|")
+    var graphs = try Network.all.map { ($0.name, try $0.graph(false)) }
+    for (count, reach) in [(50, 12), (150, 12), (150, 40), (500, 12), (500, 40), (1_500, 12), (5_000, 12), (5_000, 40)] {
+      graphs.append(("drawn, \(count) ops, reach \(reach)", try DrawnGraph.graph(count, reach: reach, seed: count + reach)))
+    }
+    for (name, graph) in graphs {
+      let nothing = OrderEffort(states: 0, beam: 0, repairs: 0, cuts: 0)
+      let listed = planOrder(graph, effort: nothing).peak
+      let wide = planOrder(try graph.reordered(breadthFirst(graph)), effort: nothing).peak
+      let (quick, quickTime) = measure { planOrder(graph) }
+      let (exact, exactTime) = measure { quick.isProven ? quick : planOrder(graph, effort: .exact) }
+      try validate(quick, for: graph)
+      try validate(exact, for: graph)
+      show(
+        "| \(name) | \(graph.ops.count) | \(text(listed)) | \(text(wide)) | \(text(quick.peak)) | \(text(quick.bound)) "
+          + "| \(quickTime) | \(text(exact.peak)) | \(text(exact.bound)) | \(quick.isProven ? "–" : exactTime) |")
+    }
+  }
+
+  private static func printResidency(_ solver: Solver?) throws {
+    let name = solver.flatMap { $0.identify() }.map { "\($0.name) \($0.version)" }
+    show("Bytes moved beyond the compulsory ones; solver: \(name ?? "none")")
+    show("| network | M | budget | Belady, breadth first | Belady | greedy | same order | quick | exact | bound | gap | |")
+    show("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    var shares: [[Double]] = [[], [], []]
+    for hasWeights in [false, true] {
+      for network in Network.all {
+        let graph = try network.graph(hasWeights)
+        let listed = Array(graph.ops.indices)
+        let low = try planWithin(.max, graph).problem.order
+        let smallest = try ResidencyProblem.limits(graph, order: listed).smallest
+        let largest = max(smallest, try ResidencyProblem.limits(graph, order: low).largest)
+        for (level, budget) in [("R", smallest), ("H", (smallest + largest) / 2), ("P", largest)] {
+          let problem = try ResidencyProblem(graph, order: listed, budget: budget)
+          let wide = try? ResidencyProblem(graph, order: breadthFirst(graph), budget: budget)
+          let rules = [wide?.planByBelady().bytes, problem.planByBelady().bytes, problem.planByGreed().bytes]
+          let same = planResidency(problem, effort: .exact, solver: solver)
+          let (quick, quickTime) = try measure { try planWithin(budget, graph) }
+          let (exact, exactTime) = try measure { try planWithin(budget, graph, effort: .exact, solver: solver) }
+          for plan in [quick, exact] { try validate(plan.plan, for: plan.problem) }
+          try validate(same, for: problem)
+          for (index, rule) in rules.enumerated() {
+            if let rule, rule > 0 { shares[index].append(1 - Double(exact.plan.bytes) / Double(rule)) }
+          }
+          let gap = String(format: "%.1f %%", 100 * exact.plan.gap)
+          show(
+            "| \(network.name)\(hasWeights ? ", weights" : "") | \(level) | \(text(budget)) "
+              + "| \(rules[0].map(text) ?? "–") | \(text(rules[1] ?? 0)) | \(text(rules[2] ?? 0)) | \(text(same.bytes)) "
+              + "| \(text(quick.plan.bytes)) | \(text(exact.plan.bytes)) | \(text(exact.plan.bound)) | \(gap) "
+              + "| \(quickTime), \(exactTime) |")
+        }
+      }
+    }
+    for (rule, list) in zip(["Belady, breadth first", "Belady", "greedy"], shares) where !list.isEmpty {
+      let mean = list.reduce(0, +) / Double(list.count)
+      show(String(format: "against %@: %.0f %% fewer on average of %d", rule, 100 * mean, list.count))
+    }
+  }
+}
