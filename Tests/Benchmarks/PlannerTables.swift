@@ -8,6 +8,8 @@ import NetworkShapes
 ///     swift run -c release Benchmarks order
 ///     swift run -c release Benchmarks residency [--solver libhighs.so]
 enum PlannerTables {
+  // R is the smallest budget that works, P the least peak, H half-way between.
+
   /// Whether the arguments ask for one of the tables; it is printed then.
   static func print(_ arguments: [String]) throws -> Bool {
     switch arguments.first {
@@ -27,24 +29,12 @@ enum PlannerTables {
     return (value, String(format: "%.1f ms", milliseconds))
   }
 
-  private static func text(_ bytes: Int) -> String { String(format: "%.2f MB", Double(bytes) / 1e6) }
-
-  /// The order in which the ops become ready, the oldest first.
-  private static func breadthFirst(_ graph: Dataflow) -> [Int] {
-    var written: [Int: Int] = [:]
-    for (index, op) in graph.ops.enumerated() {
-      for output in op.outputs { written[output] = index }
-    }
-    var levels: [Int] = []
-    for op in graph.ops {
-      let before = op.inputs.compactMap { written[$0] } + op.after
-      levels.append((before.map { levels[$0] }.max() ?? -1) + 1)
-    }
-    return graph.ops.indices.sorted { (levels[$0], $0) < (levels[$1], $1) }
+  private static func text(_ bytes: Int) -> String {
+    bytes == 0 ? "0" : bytes < 100_000 ? "\(bytes) B" : String(format: "%.2f MB", Double(bytes) / 1e6)
   }
 
   private static func printOrders() throws {
-    show("| graph | ops | listed | breadth first | quick | bound | | exact | bound | |")
+    show("| graph | ops | listed | by levels | quick | bound | | exact | bound | |")
     show("|---|---|---|---|---|---|---|---|---|---|")
     var graphs = try Network.all.map { ($0.name, try $0.graph(false)) }
     for (count, reach) in [(50, 12), (150, 12), (150, 40), (500, 12), (500, 40), (1_500, 12), (5_000, 12), (5_000, 40)] {
@@ -53,7 +43,7 @@ enum PlannerTables {
     for (name, graph) in graphs {
       let nothing = OrderEffort(states: 0, beam: 0, repairs: 0, cuts: 0)
       let listed = planOrder(graph, effort: nothing).peak
-      let wide = planOrder(try graph.reordered(breadthFirst(graph)), effort: nothing).peak
+      let wide = planOrder(try graph.reordered(graph.orderByLevels()), effort: nothing).peak
       let (quick, quickTime) = measure { planOrder(graph) }
       let (exact, exactTime) = measure { quick.isProven ? quick : planOrder(graph, effort: .exact) }
       try validate(quick, for: graph)
@@ -67,19 +57,19 @@ enum PlannerTables {
   private static func printResidency(_ solver: Solver?) throws {
     let name = solver.flatMap { $0.identify() }.map { "\($0.name) \($0.version)" }
     show("Bytes moved beyond the compulsory ones; solver: \(name ?? "none")")
-    show("| network | M | budget | Belady, breadth first | Belady | greedy | same order | quick | exact | bound | gap | |")
+    show("| network | M | budget | Belady, by levels | Belady | greedy | same order | quick | exact | bound | gap | |")
     show("|---|---|---|---|---|---|---|---|---|---|---|---|")
     var shares: [[Double]] = [[], [], []]
     for hasWeights in [false, true] {
       for network in Network.all {
         let graph = try network.graph(hasWeights)
         let listed = Array(graph.ops.indices)
-        let low = try planWithin(.max, graph).problem.order
+        let low = try planOrder(graph.withLoadsOnDemand()).order
         let smallest = try ResidencyProblem.limits(graph, order: listed).smallest
         let largest = max(smallest, try ResidencyProblem.limits(graph, order: low).largest)
         for (level, budget) in [("R", smallest), ("H", (smallest + largest) / 2), ("P", largest)] {
           let problem = try ResidencyProblem(graph, order: listed, budget: budget)
-          let wide = try? ResidencyProblem(graph, order: breadthFirst(graph), budget: budget)
+          let wide = try? ResidencyProblem(graph, order: graph.orderByLevels(), budget: budget)
           let rules = [wide?.planByBelady().bytes, problem.planByBelady().bytes, problem.planByGreed().bytes]
           let same = planResidency(problem, effort: .exact, solver: solver)
           let (quick, quickTime) = try measure { try planWithin(budget, graph) }
@@ -98,7 +88,7 @@ enum PlannerTables {
         }
       }
     }
-    for (rule, list) in zip(["Belady, breadth first", "Belady", "greedy"], shares) where !list.isEmpty {
+    for (rule, list) in zip(["Belady, by levels", "Belady", "greedy"], shares) where !list.isEmpty {
       let mean = list.reduce(0, +) / Double(list.count)
       show(String(format: "against %@: %.0f %% fewer on average of %d", rule, 100 * mean, list.count))
     }

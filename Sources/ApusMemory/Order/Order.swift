@@ -65,7 +65,7 @@ private struct OrderPlanner {
         states += search.states
         if let found = outcome.order {
           order.replaceSubrange(stretch, with: found)
-          limit = height(of: found, at: stretch, order)
+          limit = outcome.peak
           used.insert("beam")
         }
       }
@@ -74,7 +74,7 @@ private struct OrderPlanner {
         states += search.states
         if let found = outcome.order {
           order.replaceSubrange(stretch, with: found)
-          limit = height(of: found, at: stretch, order)
+          limit = outcome.peak
         }
         if outcome.bound > floor { bound = max(bound, outcome.bound) }
         used.insert("exact search")
@@ -89,12 +89,6 @@ private struct OrderPlanner {
       methods = []
     }
     if peak <= bound, used.contains("exact search") { methods = ["exact search"] }
-  }
-
-  /// The peak of a stretch in the order of places `order`.
-  private func height(of found: [Int], at stretch: Range<Int>, _ order: [Int]) -> Int {
-    let other = OrderSpace(graph, order: order.map { space.order[$0] })
-    return other.profile().during[stretch].max() ?? 0
   }
 }
 

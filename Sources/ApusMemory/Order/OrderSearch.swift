@@ -44,6 +44,8 @@ struct OrderSearch {
   struct Outcome {
     /// Places in the order that they should be executed; nil if none below the limit was found.
     var order: [Int]?
+    /// Its peak, or `floor` if that is higher.
+    var peak = 0
     /// What no way through is below.
     var bound: Int
   }
@@ -53,7 +55,7 @@ struct OrderSearch {
     forget()
     begin(live)
     var heap = OrderQueue()
-    if let end = store(parent: -1, peak: floor) { return Outcome(order: path(to: end), bound: floor) }
+    if let end = store(parent: -1, peak: floor) { return Outcome(order: path(to: end), peak: floor, bound: floor) }
     push(from: 0, below: limit, into: &heap)
     while let next = heap.pop() {
       if self.live.count >= states { return Outcome(order: nil, bound: min(next.peak, limit)) }
@@ -61,7 +63,7 @@ struct OrderSearch {
       execute(next.op)
       settle(within: next.peak)
       let index = self.live.count
-      if let end = store(parent: next.parent, peak: next.peak) { return Outcome(order: path(to: end), bound: next.peak) }
+      if let end = store(parent: next.parent, peak: next.peak) { return Outcome(order: path(to: end), peak: next.peak, bound: next.peak) }
       if self.live.count > index { push(from: index, below: limit, into: &heap) }
     }
     return Outcome(order: nil, bound: limit)
@@ -71,7 +73,7 @@ struct OrderSearch {
   mutating func beam(below limit: Int, from live: Int, width: Int) -> Outcome {
     forget()
     begin(live)
-    if let end = store(parent: -1, peak: floor) { return Outcome(order: path(to: end), bound: floor) }
+    if let end = store(parent: -1, peak: floor) { return Outcome(order: path(to: end), peak: floor, bound: floor) }
     var layers = [OrderQueue](repeating: OrderQueue(), count: upper - lower + 1)
     var sizes = [executedCount()]
     var best: (peak: Int, state: Int)?
@@ -96,7 +98,7 @@ struct OrderSearch {
       }
       layers[layer] = OrderQueue()
     }
-    return Outcome(order: best.map { path(to: $0.state) }, bound: floor)
+    return Outcome(order: best.map { path(to: $0.state) }, peak: best?.peak ?? 0, bound: floor)
   }
 }
 

@@ -16,7 +16,7 @@ public struct BudgetPlan: Sendable {
 /// Orders the ops and chooses what to keep in a memory of `budget` bytes: never moves more than Belady's rule does in the
 /// order that is listed.
 ///
-/// Starts from that order and from the one with the least peak, exchanges runs of ops for as long as `effort` allows and
+/// Starts from that order, from the one with the least peak and from one by levels, exchanges runs of ops for as long as `effort` allows and
 /// fewer bytes are moved, and plans the best order as `planResidency` does. Throws `memory.budget`, naming the smallest
 /// budget that works, where none of these orders fits.
 public func planWithin(
@@ -26,7 +26,9 @@ public func planWithin(
   let low = try planOrder(graph.withLoadsOnDemand()).order
   var problems: [ResidencyProblem] = []
   var smallest = Int.max
-  for order in low == listed ? [listed] : [listed, low] {
+  var starts = [listed]
+  for order in [low, graph.orderByLevels()] where !starts.contains(order) { starts.append(order) }
+  for order in starts {
     smallest = min(smallest, try ResidencyProblem.limits(graph, order: order).smallest)
     guard smallest <= budget else { continue }
     guard let problem = try? ResidencyProblem(graph, order: order, budget: budget) else { continue }
@@ -52,6 +54,13 @@ public func planWithin(
 }
 
 extension Dataflow {
+  /// All ops that need nothing, then all that need only those, and so on.
+  public func orderByLevels() -> [Int] {
+    var levels: [Int] = []
+    for before in predecessors { levels.append((before.map { levels[$0] }.max() ?? -1) + 1) }
+    return ops.indices.sorted { (levels[$0], $0) < (levels[$1], $1) }
+  }
+
   /// The same with buffers that no op writes there only while an op reads them, as they can be loaded for it.
   public func withLoadsOnDemand() throws(DiagnosticError) -> Dataflow {
     var rows = buffers

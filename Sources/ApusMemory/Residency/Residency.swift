@@ -136,14 +136,44 @@ struct ResidencyPlanner {
     }
   }
 
+  /// Chooses anew in one window of time after another, the rest staying as it is, for as long as that saves bytes.
+  private mutating func repair(_ search: ResidencySearch, until end: Int) {
+    let steps = problem.order.count
+    var length = 8
+    while length < 2 * steps, states < end, !isProven {
+      var hasImproved = false
+      for start in stride(from: 0, to: steps, by: max(1, length / 2)) where states < end && !isProven {
+        let window = start..<start + length
+        let fixed = problem.gaps.indices.map { index -> ResidencyMode? in
+          let gap = problem.gaps[index]
+          return gap.start < window.upperBound && gap.end > window.lowerBound ? nil : modes[index]
+        }
+        let before = cost
+        let outcome = search.search(below: cost, width: 500, fixed: fixed)
+        states += outcome.states
+        if let found = outcome.modes { take(found, by: Self.byItself) }
+        hasImproved = hasImproved || cost < before
+      }
+      if !hasImproved { length *= 2 }
+    }
+  }
+
   /// Searches wider and wider.
   mutating func search(states limit: Int) {
     let end = states + limit
     let search = ResidencySearch(prices)
-    var width = 16
+    // A layer has at most three times as many states as the one before, of which there is one a gap.
+    func widest() -> Int { max(16, (end - states) / max(1, 2 * prices.gaps.count)) }
+    if !isProven, states < end {
+      let outcome = search.search(below: cost, width: min(256, widest()))
+      states += outcome.states
+      if let found = outcome.modes { take(found, by: Self.byItself) }
+      bound = max(bound, min(outcome.bound, cost))
+      repair(search, until: states + (end - states) / 2)
+    }
+    var width = 2_048
     while !isProven, states < end {
-      // A layer has at most three times as many states as the one before, of which there is one a gap.
-      let most = max(16, (end - states) / max(1, 2 * prices.gaps.count))
+      let most = widest()
       width = min(width, most)
       let outcome = search.search(below: cost, width: width)
       states += outcome.states

@@ -76,8 +76,9 @@ struct ResidencySearch {
     var states: Int
   }
 
-  /// Looks for modes that cost less than `limit`.
-  func search(below limit: Int, width: Int) -> Outcome {
+  /// Looks for modes that cost less than `limit`, among those that agree with `fixed` where that says something. The bound
+  /// is one of these alone.
+  func search(below limit: Int, width: Int, fixed: [ResidencyMode?]? = nil) -> Outcome {
     let cutoff = Double(limit - granule) + 1e-3 + 1e-9 * Double(limit)
     var layer = ResidencyLayer(words: slots.words)
     var history = ResidencyHistory()
@@ -89,7 +90,7 @@ struct ResidencySearch {
       if ended.isEmpty, starts[step].isEmpty, priceOfStep[step] == nil { continue }
       layer = arrive(at: step, ended, layer, cutoff)
       for (position, gap) in starts[step].enumerated() {
-        layer = decide(gap, layer, cutoff, &history)
+        layer = decide(gap, fixed?[gap], layer, cutoff, &history)
         if layer.count > 4 * width, position + 1 < starts[step].count { dropped = min(dropped, layer.keepBest(2 * width)) }
       }
       merger.pass(ended: ended, started: starts[step])
@@ -145,7 +146,7 @@ struct ResidencySearch {
   }
 
   private func decide(
-    _ gap: Int, _ old: ResidencyLayer, _ cutoff: Double, _ history: inout ResidencyHistory
+    _ gap: Int, _ fixed: ResidencyMode?, _ old: ResidencyLayer, _ cutoff: Double, _ history: inout ResidencyHistory
   ) -> ResidencyLayer {
     guard let decision = decisions[gap] else { return old }
     let row = problem.gaps[gap]
@@ -155,13 +156,13 @@ struct ResidencySearch {
       let isStored = old.isStored(state, decision.slot)
       let value = old.values[state]
       let keep = value + (isStored ? decision.keep.stored : decision.keep.fresh)
-      if keep <= cutoff {
+      if keep <= cutoff, fixed ?? .keep == .keep {
         layer.append(state, of: old, used: old.used[state] + row.size, value: keep)
         layer.set(decision.slot, .keep, isStored: isStored)
         layer.nodes[layer.count - 1] = history.append(old.nodes[state], gap, .keep)
       }
       let reload = value + (isStored ? decision.reload.stored : decision.reload.fresh)
-      if reload <= cutoff {
+      if reload <= cutoff, fixed ?? .reload == .reload {
         layer.append(state, of: old, used: old.used[state], value: reload)
         // For what is stored anyway and for the last gap it does not matter whether it is stored.
         layer.set(decision.slot, .reload, isStored: !row.isStoredAnyway && !decision.isLast)
@@ -170,7 +171,7 @@ struct ResidencySearch {
       }
       guard let recompute = decision.recompute, let recomputation = row.recomputation else { continue }
       let again = value + (isStored ? recompute.stored : recompute.fresh)
-      if again <= cutoff {
+      if again <= cutoff, fixed ?? .recompute == .recompute {
         layer.append(state, of: old, used: old.used[state], value: again)
         layer.set(decision.slot, .recompute, isStored: isStored)
         layer.costs[layer.count - 1] += recomputation.cost
