@@ -6,6 +6,7 @@ import NetworkShapes
 /// What the memory planner makes of networks and drawn graphs: counts of bytes, the same on any machine, and times.
 ///
 ///     swift run -c release Benchmarks order
+///     swift run -c release Benchmarks placement
 ///     swift run -c release Benchmarks residency [--solver libhighs.so]
 enum PlannerTables {
   // R is the smallest budget that works, P the least peak, H half-way between.
@@ -14,6 +15,7 @@ enum PlannerTables {
   static func print(_ arguments: [String]) throws -> Bool {
     switch arguments.first {
     case "order": try printOrders()
+    case "placement": try printPlacements()
     case "residency":
       let override = arguments.firstIndex(of: "--solver").flatMap { arguments.dropFirst($0 + 1).first }
       try printResidency(Solver.find(override: override ?? ProcessInfo.processInfo.environment["APUS_SOLVER"]))
@@ -51,6 +53,22 @@ enum PlannerTables {
       show(
         "| \(name) | \(graph.ops.count) | \(text(listed)) | \(text(wide)) | \(text(quick.peak)) | \(text(quick.bound)) "
           + "| \(quickTime) | \(text(exact.peak)) | \(text(exact.bound)) | \(quick.isProven ? "–" : exactTime) |")
+    }
+  }
+
+  /// Bandwidths of a 2-core Zen 4: 118 GB/s from the L2 of 1 MiB, 25 GB/s beyond it, 38 GB/s written past it.
+  private static func printPlacements() throws {
+    let costs = MemoryCosts(cacheBytes: 1 << 20, near: 1 / 118, far: 1 / 25, streamed: 1 / 38)
+    show("| network | listed | found | saved | streamed | reordered | |")
+    show("|---|---|---|---|---|---|---|")
+    for network in Network.all {
+      let graph = try network.graph(true)
+      let (found, time) = measure { searchPlacement(graph, costs, moves: 20_000) }
+      let saved = 100 * (1 - found.cost / found.listed)
+      let isReordered = found.placement.order != Array(graph.ops.indices)
+      show(
+        "| \(network.name) | \(String(format: "%.0f µs | %.0f µs | %.1f %%", found.listed / 1e3, found.cost / 1e3, saved)) "
+          + "| \(found.placement.streamed.count) | \(isReordered ? "yes" : "no") | \(time) |")
     }
   }
 

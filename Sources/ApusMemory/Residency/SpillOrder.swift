@@ -7,7 +7,7 @@ struct SpillOrder {
   private let budget: Int
   private let uses: [[Int]]
   private let isStoredAnyway: [Bool]
-  private let successors: [Set<Int>]
+  private let exchanges: RunExchanges
   private(set) var order: [Int]
   private(set) var cost: Cost
 
@@ -25,11 +25,7 @@ struct SpillOrder {
     self.order = order
     uses = graph.ops.map { Array(Set($0.inputs).union($0.outputs)).sorted() }
     isStoredAnyway = graph.buffers.indices.map { graph.producers[$0] == nil || graph.buffers[$0].isResult }
-    var successors = [Set<Int>](repeating: [], count: graph.ops.count)
-    for (op, before) in graph.predecessors.enumerated() {
-      for other in before { successors[other].insert(op) }
-    }
-    self.successors = successors
+    exchanges = RunExchanges(graph)
     cost = Cost(bytes: .max, area: 0)
     cost = self.cost(of: order)
   }
@@ -39,22 +35,10 @@ struct SpillOrder {
     var generator = SplitMix64(seed: 1)
     guard order.count > 1, cost.bytes > 0 else { return }
     for _ in 0..<moves where cost.bytes > 0 {
-      guard let other = exchanged(using: &generator) else { continue }
+      guard let other = exchanges.exchanged(order, using: &generator) else { continue }
       let price = cost(of: other)
       if price <= cost { (order, cost) = (other, price) }
     }
-  }
-
-  /// The order with two neighbouring runs exchanged, unless one depends on the other.
-  private func exchanged(using generator: inout SplitMix64) -> [Int]? {
-    let longest = min(order.count, 1 << Int.random(in: 1...6, using: &generator))
-    let start = Int.random(in: 0..<order.count - 1, using: &generator)
-    let middle = min(order.count - 1, start + Int.random(in: 1...longest, using: &generator))
-    let end = min(order.count, middle + Int.random(in: 1...longest, using: &generator))
-    guard start < middle else { return nil }
-    let second = order[middle..<end]
-    for op in order[start..<middle] where second.contains(where: successors[op].contains) { return nil }
-    return Array(order[..<start] + second + order[start..<middle] + order[end...])
   }
 
   func cost(of order: [Int]) -> Cost {
