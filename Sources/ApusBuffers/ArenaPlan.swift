@@ -71,7 +71,7 @@ extension Bufferization {
       buffers: fixed.map {
         .init(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: $0.bytes.constantValue ?? 0)
       }, alignment: ArenaPlan.alignment)
-    let start = planGreedily(problem)
+    let start = ApusMemory.plan(problem)
     for (index, offset) in start.offsets.enumerated() { fixed[index].offset = .constant(offset) }
     let peak = try sized { () throws(DimOverflow) in try placeInSlots(&open, behind: start.peak) }
     let plan = ArenaPlan(entries: fixed + open, peak: peak, method: open.isEmpty ? start.method : "\(start.method), slots")

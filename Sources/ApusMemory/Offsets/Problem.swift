@@ -2,7 +2,8 @@ import ApusSupport
 
 /// Dynamic storage allocation: buffers with fixed lifetimes share one block of memory.
 ///
-/// Time is counted in steps; sizes and offsets in bytes. The problem knows nothing of tensors.
+/// Time is counted in steps; sizes and offsets in bytes. The problem knows nothing of tensors. Memory is handed out in whole
+/// units of the alignment: a buffer takes its size rounded up to one, and so does the block.
 public struct Problem: Sendable, Hashable {
   /// A stretch of memory that is needed from step `lower` to before step `upper`.
   public struct Buffer: Sendable, Hashable {
@@ -44,45 +45,49 @@ public struct Problem: Sendable, Hashable {
   }
 
   /// The size of a buffer rounded up to the alignment.
-  func room(_ index: Int) -> Int { (buffers[index].size + alignment - 1) / alignment * alignment }
+  func room(_ index: Int) -> Int { (buffers[index].size + (alignment - 1)) / alignment * alignment }
+
+  /// Whether a buffer is ever alive and not empty.
+  func needsMemory(_ index: Int) -> Bool {
+    buffers[index].size > 0 && buffers[index].lower < buffers[index].upper
+  }
+
+  /// A buffer's first step, or the step before which it has died.
+  struct Event {
+    var step: Int
+    var isStart: Bool
+    /// The position in what the events were asked for.
+    var buffer: Int
+  }
+
+  /// What begins and ends in the order of time; at the same step what ends makes room for what begins.
+  func events(of chosen: [Int]) -> [Event] {
+    let starts = chosen.indices.sorted { buffers[chosen[$0]].lower < buffers[chosen[$1]].lower }
+    let ends = chosen.indices.sorted { buffers[chosen[$0]].upper < buffers[chosen[$1]].upper }
+    var events: [Event] = []
+    events.reserveCapacity(2 * chosen.count)
+    var next = 0
+    for start in starts {
+      let step = buffers[chosen[start]].lower
+      while next < ends.count, buffers[chosen[ends[next]]].upper <= step {
+        events.append(Event(step: buffers[chosen[ends[next]]].upper, isStart: false, buffer: ends[next]))
+        next += 1
+      }
+      events.append(Event(step: step, isStart: true, buffer: start))
+    }
+    events += ends[next...].map { Event(step: buffers[chosen[$0]].upper, isStart: false, buffer: $0) }
+    return events
+  }
 
   /// The most memory that is alive at one step: no plan needs less.
   public func maximumLive() -> Int {
-    var events: [(step: Int, change: Int)] = []
-    for index in buffers.indices where buffers[index].lower < buffers[index].upper {
-      events.append((buffers[index].lower, room(index)))
-      events.append((buffers[index].upper, -room(index)))
-    }
-    // At the same step what ends makes room for what begins.
-    events.sort { ($0.step, $0.change) < ($1.step, $1.change) }
+    let chosen = buffers.indices.filter(needsMemory)
     var live = 0
     var most = 0
-    for event in events {
-      live += event.change
+    for event in events(of: chosen) {
+      live += event.isStart ? room(chosen[event.buffer]) : -room(chosen[event.buffer])
       most = max(most, live)
     }
     return most
   }
-}
-
-/// Where each buffer of a problem lies.
-public struct Plan: Sendable, Hashable {
-  /// One offset in bytes for each buffer.
-  public var offsets: [Int]
-  /// The bytes that hold all of them.
-  public var peak: Int
-  /// A proven lower bound of the peak.
-  public var bound: Int
-  /// How it was found, for reports.
-  public var method: String
-
-  public init(offsets: [Int], peak: Int, bound: Int, method: String) {
-    self.offsets = offsets
-    self.peak = peak
-    self.bound = bound
-    self.method = method
-  }
-
-  /// 0 when the plan is proven optimal, else the share by which it may be above the optimum.
-  public var gap: Double { peak <= bound ? 0 : Double(peak - bound) / Double(max(bound, 1)) }
 }
