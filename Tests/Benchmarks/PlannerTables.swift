@@ -5,6 +5,7 @@ import NetworkShapes
 
 /// What the memory planner makes of networks and drawn graphs: counts of bytes, the same on any machine, and times.
 ///
+///     swift run -c release Benchmarks offsets [folder]
 ///     swift run -c release Benchmarks order
 ///     swift run -c release Benchmarks placement
 ///     swift run -c release Benchmarks residency [--solver libhighs.so]
@@ -15,6 +16,7 @@ enum PlannerTables {
   static func print(_ arguments: [String]) throws -> Bool {
     switch arguments.first {
     case "order": try printOrders()
+    case "offsets": try OffsetTables.print(folder: arguments.dropFirst().first)
     case "placement": try printPlacements()
     case "residency":
       let override = arguments.firstIndex(of: "--solver").flatMap { arguments.dropFirst($0 + 1).first }

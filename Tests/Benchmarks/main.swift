@@ -4,7 +4,7 @@
 //
 // With --thread-time, what runs on one thread is timed by what that thread computes: for machines that are busy otherwise.
 // With --peer, onnxruntime runs the same where it is installed; its line ends with how many times as long it takes.
-// `order` and `residency` in the place of filters print what the memory planner makes of networks.
+// `offsets`, `order` and `residency` in the place of filters print what the memory planner makes of networks.
 // A filter picks the subjects and the groups whose names contain it, or the one subject that it is the whole name of.
 
 import ApusTarget
