@@ -12,7 +12,7 @@ func planGreedily(_ problem: Problem, mostOrdered: Int) -> Plan {
   let chosen = problem.buffers.indices.filter(problem.needsMemory)
   var best = Plan(
     offsets: [Int](repeating: 0, count: count), peak: chosen.isEmpty ? 0 : .max, bound: bound, method: "greedy")
-  func offer(_ placement: Placement, _ method: String) {
+  func offer(_ placement: GreedyPlan, _ method: String) {
     if placement.peak < best.peak { (best.offsets, best.peak, best.method) = (placement.offsets, placement.peak, method) }
   }
   if chosen.count <= mostOrdered {
@@ -37,7 +37,7 @@ func planGreedily(_ problem: Problem, mostOrdered: Int) -> Plan {
 }
 
 /// Offsets for all buffers of a problem, and the bytes that they take.
-struct Placement {
+struct GreedyPlan {
   var offsets: [Int]
   var peak: Int
 }
@@ -77,8 +77,8 @@ extension Problem {
   }
 
   /// Places buffers in the order given. Nothing as soon as the peak is not below `limit`.
-  func place(_ order: [Int], in choice: GapChoice, below limit: Int) -> Placement? {
-    var placement = Placement(offsets: [Int](repeating: 0, count: buffers.count), peak: 0)
+  func place(_ order: [Int], in choice: GapChoice, below limit: Int) -> GreedyPlan? {
+    var placement = GreedyPlan(offsets: [Int](repeating: 0, count: buffers.count), peak: 0)
     // By offset, so that the gaps are found in one sweep.
     var placed: [Placed] = []
     placed.reserveCapacity(order.count)

@@ -1,8 +1,8 @@
 /// Plans for very many buffers, in n log n steps.
 extension Problem {
   /// Goes through time and gives each buffer the lowest free range as it begins, as an allocator does; or backwards, as it ends.
-  func placeInTime(_ chosen: [Int], isReversed: Bool) -> Placement {
-    var placement = Placement(offsets: [Int](repeating: 0, count: buffers.count), peak: 0)
+  func placeInTime(_ chosen: [Int], isReversed: Bool) -> GreedyPlan {
+    var placement = GreedyPlan(offsets: [Int](repeating: 0, count: buffers.count), peak: 0)
     var free = FreeRanges()
     let events = events(of: chosen)
     for place in events.indices {
@@ -20,8 +20,8 @@ extension Problem {
   }
 
   /// Puts each buffer of `order` on top of all that it shares time with.
-  func stack(_ order: [Int]) -> Placement {
-    var placement = Placement(offsets: [Int](repeating: 0, count: buffers.count), peak: 0)
+  func stack(_ order: [Int]) -> GreedyPlan {
+    var placement = GreedyPlan(offsets: [Int](repeating: 0, count: buffers.count), peak: 0)
     let steps = order.flatMap { [buffers[$0].lower, buffers[$0].upper] }.sorted()
     var times: [Int] = []
     for step in steps where times.last != step { times.append(step) }
