@@ -45,12 +45,16 @@ extension GraphDrawing {
       let axis = draw.chance(35) ? draw.pick(type.dims.indices) : nil
       return axis.map { Merge(type, along: $0, &function.symbols) } ?? Merge(type)
     }
+    // Some are the same whatever the condition.
+    let shared = merges.map { merge in
+      merge.axis == nil && draw.chance(20) ? pick { $0 == merge.type } : nil
+    }
     let op = function.insert(.if, [condition], results: merges.map(\.result), at: place)
     var yielded: [[TensorType]] = []
     for region in function.regions(of: op) {
       try inRegion(region) { drawing in
         drawing.drawOps(drawing.share())
-        let values = try merges.map { try drawing.branchValue($0) }
+        let values = try zip(merges, shared).map { try $1 ?? drawing.branchValue($0) }
         drawing.function.insert(.yield, values, results: [], at: .end(of: region))
         yielded.append(values.map(drawing.type))
       }
@@ -63,7 +67,8 @@ extension GraphDrawing {
   private mutating func addWhile() throws {
     let turns = draw.int(0...4)
     let counter = TensorType.scalar(draw.one(of: [.s64, .s32]))
-    let kept = [counter] + (try someTypes(0...2))
+    var kept = [counter] + (try someTypes(0...2))
+    if let last = kept.dropFirst().last, draw.chance(30) { kept.append(last) }
     func number(_ value: Int) -> [NamedAttribute] { [NamedAttribute("value", .scalar(.signed(Int64(value))))] }
     let start = try value(.constant, [], number(0), stated: counter)
     let limit = try value(.constant, [], number(turns), stated: counter)
@@ -84,11 +89,23 @@ extension GraphDrawing {
       drawing.drawOps(drawing.share())
       let one = try drawing.value(.constant, [], number(1), stated: counter)
       var values = [try drawing.value(.add, [carried[0], one])]
-      values += try kept.dropFirst().map { try drawing.obtain($0) }
+      if drawing.draw.chance(30) {
+        values += Self.rotated(zip(carried, kept).dropFirst().map { ($0, $1) })
+      } else {
+        values += try kept.dropFirst().map { try drawing.obtain($0) }
+      }
       for (growth, value) in zip(growths, carried[kept.count...]) { values.append(try drawing.grown(growth, value)) }
       drawing.function.insert(.yield, values, results: [], at: .end(of: body))
     }
     record(op)
+  }
+
+  /// Each value's successor among those of its type: what a loop carries goes round, or stays where it is alone.
+  private static func rotated(_ values: [(value: ValueID, type: TensorType)]) -> [ValueID] {
+    values.indices.map { index in
+      let later = values[(index + 1)...].first { $0.type == values[index].type }
+      return (later ?? values.first { $0.type == values[index].type } ?? values[index]).value
+    }
   }
 
   /// Adds the parameters of a loop's region.

@@ -23,6 +23,8 @@ struct GraphDrawing {
   /// Ops yet to be drawn, those that make operands of others among them.
   var remaining: Int
   private var producers: [ValueID: OpCode] = [:]
+  /// What the next op reads if it can.
+  private var focus: ValueID?
 
   init(_ name: String, seed: UInt64, _ limits: GraphGenerator.Limits, ops: Int, _ coverage: DrawCoverage) {
     draw = Draw(seed: seed)
@@ -44,8 +46,12 @@ struct GraphDrawing {
 
   func type(_ value: ValueID) -> TensorType { function.type(of: value) }
 
-  /// A visible value of some kind, a recent one more likely than an old one.
+  /// A visible value of some kind: the one in focus, else a recent one rather than an old one.
   mutating func pick(where isIncluded: (TensorType) -> Bool) -> ValueID? {
+    if let value = focus, isIncluded(type(value)) {
+      focus = nil
+      return value
+    }
     let fitting = visible.filter { isIncluded(type($0)) }
     guard !fitting.isEmpty else { return nil }
     if draw.chance(40) { return draw.one(of: fitting) }
@@ -99,6 +105,8 @@ struct GraphDrawing {
 
   /// Of a hundred draws, how many are expressions that the compiler is to simplify: met by chance, most are rare.
   private static let identityPercent = 8
+  /// How many read what the op before makes: rules about an op that reads another are met so.
+  private static let chainPercent = 35
 
   /// Draws ops into the block until there are enough.
   mutating func drawOps(_ count: Int) {
@@ -111,9 +119,8 @@ struct GraphDrawing {
         do { try addIdentity() } catch { (function, local, callees, producers, remaining) = known }
         continue
       }
-      let codes = depth >= limits.nesting ? limits.plainCodes : limits.codes
-      // What reads values as they are meets them without a conversion in between.
-      let choice = OpChoice.draw(&draw, codes, limits.types, near: visible.suffix(6).map { type($0).element }, coverage)
+      let choice = drawChoice()
+      defer { focus = nil }
       do {
         try add(choice)
         coverage.record(choice)
@@ -122,6 +129,19 @@ struct GraphDrawing {
         if let error = error as? InferenceError { coverage.recordRefusal(choice.code, error.id) }
       }
     }
+  }
+
+  private mutating func drawChoice() -> OpChoice {
+    let codes = depth >= limits.nesting ? limits.plainCodes : limits.codes
+    guard let last = local.last, let producer = producers[last], draw.chance(Self.chainPercent) else {
+      // What reads values as they are meets them without a conversion in between.
+      return OpChoice.draw(&draw, codes, limits.types, near: visible.suffix(6).map { type($0).element }, coverage)
+    }
+    focus = last
+    // Ops of a kind are merged, swapped and moved past each other, those that are the same most of all.
+    var alike = draw.chance(60) ? codes.filter { $0.info.group == producer.info.group } : []
+    if draw.chance(40), alike.contains(producer) { alike = [producer] }
+    return OpChoice.draw(&draw, alike.isEmpty ? codes : alike, limits.types, near: [type(last).element], coverage)
   }
 
   private mutating func add(_ choice: OpChoice) throws {

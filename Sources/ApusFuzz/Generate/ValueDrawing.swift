@@ -8,7 +8,7 @@ extension Draw {
   /// A number that ops are likely to take, sometimes one at which they go wrong.
   mutating func scalar(_ element: ElementType, extremePercent: Int = 15) -> Scalar {
     if element == .bool { return .bool(chance(50)) }
-    if chance(extremePercent) { return one(of: element.extremes) }
+    if chance(extremePercent) { return extreme(element) }
     if chance(10) { return Scalar.signed(Int64(int(0...1))).converted(to: element) }
     if element.isFloat {
       let number = chance(50) ? Double(int(-8...8)) / 4 : Double(int(-2000...2000)) / 256
@@ -19,10 +19,74 @@ extension Draw {
 
   mutating func tensor(_ element: ElementType, _ shape: [Int], extremePercent: Int = 15) throws(DiagnosticError) -> Tensor {
     var tensor = try Tensor.zeros(element, shape: shape)
+    // Where there are few numbers, equal ones meet: ties, zeros of both signs, NaN beside NaN.
+    let few = chance(20) ? numbers(element, extremePercent: extremePercent) : []
     for index in 0..<tensor.count {
-      tensor.setScalar(scalar(element, extremePercent: extremePercent), at: index)
+      tensor.setScalar(few.isEmpty ? scalar(element, extremePercent: extremePercent) : one(of: few), at: index)
     }
     return tensor
+  }
+
+  private mutating func numbers(_ element: ElementType, extremePercent: Int) -> [Scalar] {
+    var numbers = (0..<int(1...3)).map { _ in scalar(element, extremePercent: extremePercent) }
+    if element.isFloat, chance(50) { numbers += [0.0, -0.0].map { Scalar.float($0).converted(to: element) } }
+    if element.isFloat, extremePercent > 0, chance(20) { numbers.append(Scalar.float(.nan).converted(to: element)) }
+    return numbers
+  }
+
+  // MARK: Numbers at which ops go wrong
+
+  private mutating func extreme(_ element: ElementType) -> Scalar {
+    switch int(0...9) {
+    case 0...5: one(of: element.extremes)
+    case 6...7: anywhere(element)
+    case _: element.isFloat ? nearTie(element) : anywhere(element)
+    }
+  }
+
+  /// A number of any magnitude that the type has.
+  private mutating func anywhere(_ element: ElementType) -> Scalar {
+    let bits = seed()
+    guard let exponents = element.exponents else {
+      return Scalar.signed(Int64(bitPattern: bits >> UInt64(int(0...63)))).converted(to: element)
+    }
+    let number = Double(sign: bits & 1 == 0 ? .plus : .minus, exponent: int(exponents), significand: 1)
+    return Scalar.float(number * (1 + Double(bits >> 12) * 0x1p-52)).converted(to: element)
+  }
+
+  /// A number halfway between two of a narrower type, or beside it: rounded twice, it ends elsewhere.
+  private mutating func nearTie(_ element: ElementType) -> Scalar {
+    let narrower = [ElementType.f32, .f16, .bf16].filter { $0.precision + 1 < element.precision }
+    guard let narrow = pick(narrower) else { return Scalar.float(Double(int(-300...300)) + 0.5).converted(to: element) }
+    let near = Scalar.float(Double(int(1...4000)) * Double(sign: .plus, exponent: int(-24...3), significand: 1))
+    let number = near.converted(to: narrow).asDouble
+    let tie = number + Double(sign: .plus, exponent: Int(number.exponent) - narrow.precision, significand: 1)
+    let step = Double(sign: .plus, exponent: Int(tie.exponent) + 1 - element.precision, significand: 1)
+    return Scalar.float((tie + Double(int(-1...1)) * step) * (chance(50) ? 1 : -1)).converted(to: element)
+  }
+}
+
+extension ElementType {
+  /// The bits of a float's significand, the first one among them.
+  fileprivate var precision: Int {
+    switch self {
+    case .f16: 11
+    case .bf16: 8
+    case .f32: 24
+    case .f64: 53
+    case .s8, .s16, .s32, .s64, .u8, .u16, .u32, .u64, .bool: 0
+    }
+  }
+
+  /// The exponents of a float's numbers, those of denormals among them.
+  fileprivate var exponents: ClosedRange<Int>? {
+    switch self {
+    case .f16: -24...15
+    case .bf16: -133...127
+    case .f32: -149...127
+    case .f64: -1074...1023
+    case .s8, .s16, .s32, .s64, .u8, .u16, .u32, .u64, .bool: nil
+    }
   }
 }
 
