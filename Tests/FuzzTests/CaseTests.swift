@@ -107,6 +107,6 @@ import Testing
     }
     let pairs = statistics.flatMap(\.pairs)
     #expect(pairs.count > 5 && Set(pairs).count == pairs.count)
-    #expect((1...4).contains(statistics.reduce(0) { $0 + $1.violations }))
+    #expect((1...16).contains(statistics.reduce(0) { $0 + $1.violations }))
   }
 }

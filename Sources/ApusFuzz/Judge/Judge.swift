@@ -19,6 +19,8 @@ public final class Judge {
   public private(set) var violations = ViolationGenerator()
   /// Graphs with larger values cost the interpreter much.
   private static let mostElements = 1 << 13
+  /// Modules with a mistake that come with each case: they take next to no time.
+  private static let violationsOfCase = 4
   /// How much goes into the code that is run; each by itself.
   public var efforts: [CodeEffort] = CodeEffort.allCases
   /// What the compiler made of the last case on the way, in order.
@@ -57,7 +59,7 @@ public final class Judge {
     let chosen = oracles
     defer { oracles = chosen }
     if isLarge { oracles.subtract([.passes, .loops]) }
-    if let failure = try checkPasses(fuzzCase, references) { return failure }
+    if let failure = try checkPasses(fuzzCase, Self.one(of: references, fuzzCase)) { return failure }
     for effort in efforts {
       if let failure = try checkCode(fuzzCase, effort, references) { return failure }
     }
@@ -71,6 +73,11 @@ public final class Judge {
     return try target.judge(fuzzCase.module, [try drawing.inputs(of: main), try drawing.inputs(of: main)])
   }
 
+  /// What the interpreter runs on the way to code, which is then run on all inputs.
+  private static func one(of references: [Reference], _ fuzzCase: FuzzCase) -> Reference {
+    references[Int(fuzzCase.seed % UInt64(references.count))]
+  }
+
   private func checks(_ oracle: Oracle) -> Bool { oracles.contains(oracle) }
 
   // MARK: Text and passes
@@ -78,8 +85,12 @@ public final class Judge {
   private func checkViolation(_ seed: UInt64) -> Failure? {
     guard checks(.violations) else { return nil }
     onStep(.violations, nil)
-    guard let violation = violations.violation(seed: seed), let problem = violation.disagreement else { return nil }
-    return Failure(.violations, after: violation.rule, "\(problem)\n\(violation.module.text())")
+    var draw = Draw(seed: seed)
+    for _ in 0..<Self.violationsOfCase {
+      guard let violation = violations.violation(seed: draw.seed()), let problem = violation.disagreement else { continue }
+      return Failure(.violations, after: violation.rule, "\(problem)\n\(violation.module.text())")
+    }
+    return nil
   }
 
   private func checkText(_ module: Module) -> Failure? {
@@ -103,7 +114,7 @@ public final class Judge {
   }
 
   /// Each pass of the case by itself: the verifier and the interpreter look at what it leaves.
-  private func checkPasses(_ fuzzCase: FuzzCase, _ references: [Reference]) throws -> Failure? {
+  private func checkPasses(_ fuzzCase: FuzzCase, _ reference: Reference) throws -> Failure? {
     guard checks(.passes) || checks(.verifier) else { return nil }
     var module = fuzzCase.module
     for step in fuzzCase.passes.steps {
@@ -119,10 +130,8 @@ public final class Judge {
       stages.append(Stage(name: name, module: module))
       if checks(.verifier), let problem = Self.problem(module) { return Failure(.verifier, after: name, problem) }
       guard checks(.passes) else { continue }
-      for reference in references {
-        let outcome = try RunOutcome { try Reference.interpreter(module).run(reference.inputs) }
-        if let problem = reference.contradiction(outcome) { return Failure(.passes, after: name, problem) }
-      }
+      let outcome = try RunOutcome { try Reference.interpreter(module).run(reference.inputs) }
+      if let problem = reference.contradiction(outcome) { return Failure(.passes, after: name, problem) }
     }
     return nil
   }
@@ -150,7 +159,7 @@ public final class Judge {
     if effort == efforts.first {
       stages.append(Stage(name: "lower", module: model.loops.module))
       if let failure = try checkPlan(model, references) { return failure }
-      if let failure = try checkLoops(model, references) { return failure }
+      if let failure = try checkLoops(model, Self.one(of: references, fuzzCase)) { return failure }
     }
     guard checks(.code) else { return nil }
     let executables = [model.executable.on(two), model.executable.on(one)]
@@ -237,15 +246,12 @@ public final class Judge {
     return nil
   }
 
-  private func checkLoops(_ model: CompiledModel, _ references: [Reference]) throws -> Failure? {
+  private func checkLoops(_ model: CompiledModel, _ reference: Reference) throws -> Failure? {
     guard checks(.loops) else { return nil }
     onStep(.loops, nil)
     if let problem = Self.problem(model.loops.module) { return Failure(.verifier, after: "lower", problem) }
-    for reference in references {
-      let outcome = try RunOutcome { try Reference.interpreter(model.loops.module).run(reference.inputs) }
-      if let problem = reference.contradiction(outcome) { return Failure(.loops, problem) }
-    }
-    return nil
+    let outcome = try RunOutcome { try Reference.interpreter(model.loops.module).run(reference.inputs) }
+    return reference.contradiction(outcome).map { Failure(.loops, $0) }
   }
 
   static func difference(_ first: RunOutcome, _ again: RunOutcome) -> String {

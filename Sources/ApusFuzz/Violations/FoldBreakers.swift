@@ -40,9 +40,20 @@ extension ConstraintBreakers {
     },
     "C4": { use, draw in
       var window = use.ints("window")
-      window[draw.int(0...(window.count - 1))] = 1000
+      let (count, rank) = (window.count, use.operands[0].rank)
+      let index = draw.int(0...(count - 1))
+      window[index] = tooWide(use.size(0, rank - count + index), index, count, use, &draw)
       use.set("window", .ints(window))
       return true
     },
   ]
+
+  /// A window that reaches beyond an axis and what is added to it, often by no more than it has to.
+  static func tooWide(_ size: Int, _ index: Int, _ count: Int, _ use: OpUse, _ draw: inout Draw) -> Int {
+    let (pads, dilations) = (use.ints("pads"), use.ints("dilations"))
+    let padded = size + (pads.isEmpty ? 0 : pads[index] + pads[count + index])
+    let dilation = dilations.isEmpty ? 1 : dilations[index]
+    let least = padded == 0 ? 1 : (padded - 1) / dilation + 2
+    return draw.chance(70) ? least : 1000
+  }
 }

@@ -67,7 +67,9 @@ extension ConstraintBreakers {
     "C4": { use, draw in wrongLengths(use.operands[0].rank - 2, &use, &draw) },
     "C5": { use, draw in wrongSigns(use.operands[0].rank - 2, &use, &draw) },
     "C6": { use, draw in
-      use.setSize(1, draw.int(2...(use.operands[1].rank - 1)), 1000)
+      let count = use.operands[0].rank - 2
+      let index = draw.int(0...(count - 1))
+      use.setSize(1, 2 + index, tooWide(use.size(0, 2 + index), index, count, use, &draw))
       return true
     },
     "C7": emptyKernel,

@@ -12,7 +12,12 @@ extension ConstraintBreakers {
       "C2": { use, draw in
         var axes = use.ints("axes")
         guard let last = axes.indices.last, let rank = use.stated?[0].rank else { return false }
-        if last > 0, draw.chance(50) { axes.swapAt(0, last) } else { axes[last] = draw.chance(50) ? rank : -1 }
+        switch draw.int(0...3) {
+        case 0 where last > 0: axes.swapAt(0, last)
+        case 1 where last > 0: axes[last] = axes[last - 1]
+        case 0...2: axes[last] = rank
+        case _: axes[last] = -1
+        }
         use.set("axes", .ints(axes))
         return true
       },
@@ -87,7 +92,8 @@ extension ConstraintBreakers {
         guard use.operands.count > 1, let axis = draw.pick(use.operands[0].dims.indices.filter({ $0 != along })) else {
           return false
         }
-        let input = draw.int(1...(use.operands.count - 1))
+        let last = use.operands.count - 1
+        let input = draw.chance(50) ? last : draw.int(1...last)
         use.setSize(input, axis, use.size(input, axis) + 1)
         return true
       },

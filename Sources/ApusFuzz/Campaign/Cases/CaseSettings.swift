@@ -51,7 +51,6 @@ public struct CaseSettings: Sendable {
   static let fullEffortShare = 16
 
   /// The dear oracles, each of which judges one case of so many: the interpreter walks lowered loops element by element, a
-  /// second compilation costs as much as the first and code of its own for each value half of that, and text has little to
-  /// do with how ops are combined.
-  public static let shares: [Oracle: Int] = [.loops: 8, .determinism: 16, .arena: 16, .text: 4]
+  /// second compilation costs as much as the first and code of its own for each value half of that.
+  public static let shares: [Oracle: Int] = [.loops: 8, .determinism: 16, .arena: 16]
 }
