@@ -95,7 +95,8 @@ extension GraphDrawing {
   }
 
   private mutating func convolution(_ choice: OpChoice, _ element: ElementType, _ other: ElementType) throws -> OpDraft {
-    let x = try anchor(element, rank: 3...5, where: { $0[1].constantValue != nil }, or: { try $0.image() })
+    var x = try anchor(element, rank: 3...5, where: { $0[1].constantValue != nil }, or: { try $0.image() })
+    if draw.chance(20) { x = try surrounded(x) }
     let dims = type(x).dims
     let groups = draw.chance(50) ? 1 : divisor(of: dims[1])
     let moves = slidings(dims.count - 2)
@@ -109,5 +110,13 @@ extension GraphDrawing {
     let w = TensorType(other, [.constant(groups * draw.int(1...4)), .constant(channels)] + kernel)
     return OpDraft(
       [type(x), w], given: [0: x], moves.attributes(&draw) + [NamedAttribute("groups", .int(groups))])
+  }
+
+  /// An image with a number around it.
+  private mutating func surrounded(_ x: ValueID) throws -> ValueID {
+    let type = type(x)
+    let filler = try filled(.scalar(type.element))
+    func amounts() -> [Dim] { type.dims.indices.map { .constant($0 < 2 ? 0 : draw.int(0...2)) } }
+    return try value(.pad, [x, filler], [NamedAttribute("low", .dims(amounts())), NamedAttribute("high", .dims(amounts()))])
   }
 }

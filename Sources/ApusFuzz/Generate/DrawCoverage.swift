@@ -91,6 +91,9 @@ struct OpChoice: Hashable, Sendable {
     _ draw: inout Draw, _ codes: [OpCode], _ allowed: [ElementType], near: [ElementType], _ coverage: DrawCoverage
   ) -> OpChoice {
     var best: OpChoice?
+    // Half of the groups are a tenth of the ops: those that move elements have many rules, and few ops.
+    let group = draw.chance(40) ? draw.pick(Set(codes.map(\.info.group)).subtracting(["control", "source"]).sorted()) : nil
+    let codes = group.map { group in codes.filter { $0.info.group == group } } ?? codes
     for _ in 0..<3 {
       let code = draw.one(of: codes)
       var types: [String: ElementType] = [:]

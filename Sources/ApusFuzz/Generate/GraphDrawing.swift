@@ -138,8 +138,11 @@ struct GraphDrawing {
       return OpChoice.draw(&draw, codes, limits.types, near: visible.suffix(6).map { type($0).element }, coverage)
     }
     focus = last
-    // Ops of a kind are merged, swapped and moved past each other, those that are the same most of all.
-    var alike = draw.chance(60) ? codes.filter { $0.info.group == producer.info.group } : []
+    // Ops of a kind are merged, swapped and moved past each other, those that are the same most of all; products take in
+    // what moves and changes their elements.
+    let group = producer.info.group
+    let groups = group == "contraction" ? ["movement", "elementwise"] : [group]
+    var alike = draw.chance(60) ? codes.filter { groups.contains($0.info.group) } : []
     if draw.chance(40), alike.contains(producer) { alike = [producer] }
     return OpChoice.draw(&draw, alike.isEmpty ? codes : alike, limits.types, near: [type(last).element], coverage)
   }

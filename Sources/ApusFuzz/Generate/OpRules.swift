@@ -72,7 +72,7 @@ extension GraphDrawing {
       for dim in type.dims {
         if drawing.draw.chance(25) { dims.append(try drawing.size()) }
         axes.append(dims.count)
-        dims.append(dim == 1 && drawing.draw.chance(60) ? try drawing.size() : dim)
+        dims.append(drawing.isOne(dim) && drawing.draw.chance(60) ? try drawing.size() : dim)
       }
       if drawing.draw.chance(30) || axes.count == dims.count && dims.count < 3 { dims.append(try drawing.size()) }
       return OpDraft([x], of: drawing, [NamedAttribute("axes", .ints(axes))], stated: type.with(dims: dims))

@@ -33,7 +33,7 @@ extension GraphDrawing {
 
   /// A value made of another by one op; `nil` where none is near enough.
   private mutating func derive(_ wanted: TensorType) throws -> ValueID? {
-    switch draw.int(0...3) {
+    switch draw.int(0...4) {
     case 0:
       guard let other = pick(where: { $0.dims == wanted.dims && $0.element != wanted.element }) else { return nil }
       if wanted.element == .bool, draw.chance(70) {
@@ -53,6 +53,12 @@ extension GraphDrawing {
         let axes = places(of: type(other).dims, in: wanted.dims)
       else { return nil }
       return try value(.broadcast, [other], [NamedAttribute("axes", .ints(axes))], stated: wanted)
+    case 3:
+      // One number for each place along some of the axes, as of a bias.
+      let axes = draw.some(of: wanted.dims.indices)
+      guard axes.count < wanted.rank else { return nil }
+      let part = wanted.with(dims: axes.map { wanted.dims[$0] })
+      return try value(.broadcast, [try make(part)], [NamedAttribute("axes", .ints(axes))], stated: wanted)
     case _:
       guard let shape = wanted.constantShape,
         let other = pick(where: { type in
@@ -76,7 +82,7 @@ extension GraphDrawing {
     var next = 0
     for (index, dim) in dims.enumerated() {
       let last = wanted.count - (dims.count - index)
-      guard next <= last, let axis = draw.pick((next...last).filter { wanted[$0] == dim || dim == 1 }) else { return nil }
+      guard next <= last, let axis = draw.pick((next...last).filter { wanted[$0] == dim || isOne(dim) }) else { return nil }
       axes.append(axis)
       next = axis + 1
     }
@@ -97,8 +103,13 @@ extension GraphDrawing {
       if let shape = wanted.constantShape { return try weight(wanted.element, shape) }
       fallthrough
     case _:
-      return try value(.constant, [], [NamedAttribute("value", .scalar(filling(wanted.element)))], stated: wanted)
+      return try filled(wanted)
     }
+  }
+
+  /// A tensor that is full of one number.
+  mutating func filled(_ wanted: TensorType) throws -> ValueID {
+    try value(.constant, [], [NamedAttribute("value", .scalar(filling(wanted.element)))], stated: wanted)
   }
 
   /// Whether a size is one that an op of this function defines: no parameter can have it.

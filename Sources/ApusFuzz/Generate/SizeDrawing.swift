@@ -33,7 +33,9 @@ extension GraphDrawing {
     if symbols.count < limits.symbols, symbols.isEmpty || draw.chance(40) {
       let lower = draw.one(of: [0, 1, 1, 1, 2, 3])
       // Code is made for large sizes where none is known to be small.
-      let bounds = DimBounds(lower: lower, upper: draw.chance(20) ? nil : lower + draw.int(1...8))
+      var bounds = DimBounds(lower: lower, upper: draw.chance(20) ? nil : lower + draw.int(1...8))
+      // A 1 that does not look like one.
+      if draw.chance(8) { bounds = DimBounds(lower: 1, upper: 1) }
       symbol = .symbol(function.symbols.append(Symbol(name: "N\(function.symbols.count)", bounds: bounds)))
       // A parameter whose shape tells what the symbol is.
       let type = TensorType(draw.one(of: limits.types), [symbol])
@@ -95,6 +97,12 @@ extension GraphDrawing {
 
   /// The least that a size can be.
   func least(_ dim: Dim) -> Int { max(function.symbols.bounds(of: dim).lower ?? 0, 0) }
+
+  /// Whether an axis can be repeated.
+  func isOne(_ dim: Dim) -> Bool {
+    let bounds = function.symbols.bounds(of: dim)
+    return bounds.lower == 1 && bounds.upper == 1
+  }
 
   /// A divisor of a size: 1 unless the size is known.
   mutating func divisor(of dim: Dim) -> Int {
