@@ -91,9 +91,11 @@ extension GraphDrawing {
       let x = try drawing.anchor(choice.types["T"] ?? .f32)
       var (starts, limits, strides): ([Dim], [Dim], [Int]) = ([], [], [])
       for dim in drawing.type(x).dims {
-        let low = drawing.draw.int(0...min(drawing.least(dim), 6))
+        let known = drawing.draw.int(0...min(drawing.least(dim), 6))
+        let open = drawing.draw.chance(15) ? drawing.size(upTo: drawing.least(dim)) : nil
+        let low = open.map { drawing.function.symbols.bounds(of: $0).upper ?? known } ?? known
         let cut = drawing.draw.chance(50) ? 0 : drawing.draw.int(0...min(drawing.least(dim) - low, 6))
-        starts.append(.constant(low))
+        starts.append(open ?? .constant(known))
         limits.append(try Dim.difference(dim, .constant(cut)))
         strides.append(drawing.draw.chance(60) ? 1 : drawing.draw.int(2...4))
       }

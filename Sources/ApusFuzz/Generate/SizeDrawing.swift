@@ -53,6 +53,14 @@ extension GraphDrawing {
     }
   }
 
+  /// A symbol that is at most `bound` in every run.
+  mutating func size(upTo bound: Int) -> Dim? {
+    draw.pick(function.symbols.ids.filter { id in
+      let symbol = function.symbols[id]
+      return symbol.origin == .argument && symbol.bounds.upper.map { $0 <= bound } ?? false
+    }).map { .symbol($0) }
+  }
+
   /// The symbols that visible values define.
   private func symbolsInScope() -> [SymbolID] {
     var found: [SymbolID] = []
