@@ -17,23 +17,11 @@ extension Bufferization {
         result.block(of: maker) == block, !ownMemory.contains(origin),
         operands.indices.allSatisfy({ $0 == index || root(of: buffer(operands[$0])) != origin })
           || isPlanted(.operandIsReadUnderTwoNames),
-        isReadInPlace(index, by: kernel), isLastUse(of: origin, by: kernel)
+        host.isReadInPlace(index, by: kernel), isLastUse(of: origin, by: kernel)
       else { continue }
       return candidate
     }
     return nil
-  }
-
-  /// Whether all that is computed from an operand is computed elementwise.
-  private func isReadInPlace(_ index: Int, by kernel: OpID) -> Bool {
-    let body = host.region(0, of: kernel)
-    var derived: Set<ValueID> = [host.parameters(of: body)[index]]
-    for op in host.ops(in: body) where host.operands(of: op).contains(where: derived.contains) {
-      let code = host.opcode(of: op)
-      guard code.isElementwise || code.isTerminator || isPlanted(.movedOperandIsOverwritten) else { return false }
-      derived.formUnion(host.results(of: op))
-    }
-    return true
   }
 
   /// Whether no value in that memory is used after the kernel, nor outside of the kernel's block.
@@ -49,4 +37,18 @@ extension Bufferization {
   }
 
   private func isBefore(_ a: OpID, _ b: OpID) -> Bool { order[a, default: 0] < order[b, default: 0] }
+}
+
+extension Function {
+  /// Whether all that is computed from an operand is computed elementwise.
+  func isReadInPlace(_ index: Int, by kernel: OpID) -> Bool {
+    let body = region(0, of: kernel)
+    var derived: Set<ValueID> = [parameters(of: body)[index]]
+    for op in ops(in: body) where operands(of: op).contains(where: derived.contains) {
+      let code = opcode(of: op)
+      guard code.isElementwise || code.isTerminator || isPlanted(.movedOperandIsOverwritten) else { return false }
+      derived.formUnion(results(of: op))
+    }
+    return true
+  }
 }

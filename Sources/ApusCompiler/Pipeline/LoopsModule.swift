@@ -35,10 +35,21 @@ public struct LoopsModule: Sendable {
       }
       return KernelCallee(name: name, sizes: lowered.sizes)
     }
-    let bufferized = try bufferize(host) { kernel in
-      KernelCode(
+    var codes: [OpID: KernelCode] = [:]
+    func code(_ kernel: OpID) throws -> KernelCode {
+      if let known = codes[kernel] { return known }
+      let code = KernelCode(
         compute: callee(try lowerKernel(kernel, in: host, name: "kernel")),
         measure: try lowerKernelSizes(kernel, in: host, name: "kernel").map(callee))
+      codes[kernel] = code
+      return code
+    }
+    var bufferized = try bufferize(host, callee: code)
+    // Kernels are as fast in any order: the one that needs less memory is taken.
+    if let ordered = host.orderedForLeastMemory() {
+      let other = try bufferize(ordered, callee: code)
+      func peak(_ plan: ArenaPlan) -> Int? { try? plan.peak.evaluate(host.symbols.usualSize) }
+      if let (a, b) = peak(bufferized.plan).flatMap({ a in peak(other.plan).map { (a, $0) } }), b < a { bufferized = other }
     }
     var module = Module()
     module.add(bufferized.function)

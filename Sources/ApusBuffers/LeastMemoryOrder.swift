@@ -1,0 +1,132 @@
+import ApusIR
+import ApusMemory
+import ApusSupport
+
+extension Function {
+  /// The order of a host's ops in which the arena is likely smallest; nil where the order they have is as good.
+  ///
+  /// Phase `fused`. Only the ops of the body itself move; what is computed within an `if` or a `while` stays, and so does the
+  /// order of effects, and of ops whose sizes data define.
+  public func orderedForLeastMemory(effort: OrderEffort = .quick) -> Function? {
+    var reading = DataflowReading(self)
+    guard let graph = try? reading.dataflow() else { return nil }
+    let plan = planOrder(graph, effort: effort)
+    guard plan.order != Array(graph.ops.indices), let end = terminator(of: entry) else { return nil }
+    var ordered = self
+    for position in plan.order { ordered.move(reading.ops[position], to: .before(end)) }
+    return ordered
+  }
+}
+
+extension SymbolTable {
+  /// A size that stands for those a run may have: the largest, or one that is usual where there is none.
+  public func usualSize(_ symbol: SymbolID) -> Int {
+    let bounds = self[symbol].bounds
+    if let upper = bounds.upper, upper <= 1 << 12 { return upper }
+    return max(128, bounds.lower ?? 0)
+  }
+}
+
+/// A host's body as ops that read and write memory of the arena: inputs, constants and outputs have memory of their own.
+private struct DataflowReading {
+  private let host: Function
+  /// The ops that may move, in the order they have.
+  private(set) var ops: [OpID] = []
+  private var buffers: [Dataflow.Buffer] = []
+  /// The buffer of each value; none for a constant.
+  private var positions: [ValueID: Int] = [:]
+
+  init(_ host: Function) { self.host = host }
+
+  mutating func dataflow() throws -> Dataflow {
+    let results = host.terminator(of: host.entry).map { host.operands(of: $0) } ?? []
+    for parameter in host.parameters { add(parameter, bytes: 0) }
+    ops = host.ops(in: host.entry).filter { op in
+      host.opcode(of: op) != .constant && !host.opcode(of: op).isTerminator
+    }
+    let (reads, inner, fixed) = try regions()
+    var rows: [Dataflow.Op] = []
+    var lastFixed: Int?
+    for op in ops {
+      var inputs = (host.operands(of: op) + reads[op, default: []]).compactMap { positions[$0] }
+      inputs = Set(inputs).sorted()
+      var row = Dataflow.Op(inputs: inputs, outputs: [], scratch: inner[op, default: 0])
+      if host.opcode(of: op) == .reshape {
+        positions[host.result(of: op)] = positions[host.operand(0, of: op)]
+      } else {
+        for value in host.results(of: op) {
+          // What is returned as it is made is computed where the caller wants it.
+          let isPlaced = host.opcode(of: op) == .kernel && results.contains(value)
+          row.outputs.append(add(value, bytes: isPlaced ? 0 : try bytes(of: value)))
+        }
+        row.inPlace = pairs(op)
+      }
+      if fixed.contains(op) {
+        row.after = lastFixed.map { [$0] } ?? []
+        lastFixed = rows.count
+      }
+      rows.append(row)
+    }
+    for value in results { if let position = positions[value] { buffers[position].isResult = true } }
+    return try Dataflow(buffers: buffers, ops: rows)
+  }
+
+  @discardableResult
+  private mutating func add(_ value: ValueID, bytes: Int) -> Int {
+    positions[value] = buffers.count
+    buffers.append(Dataflow.Buffer(size: bytes))
+    return buffers.count - 1
+  }
+
+  private func bytes(of value: ValueID) throws -> Int {
+    let type = host.type(of: value)
+    let bytes = try Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(host.symbols.usualSize)
+    let alignment = ArenaPlan.alignment
+    return (bytes + alignment - 1) / alignment * alignment
+  }
+
+  /// What the regions of each op read of the body's values, the bytes of the values in them, and the ops that stay in order.
+  private func regions() throws -> (reads: [OpID: [ValueID]], inner: [OpID: Int], fixed: Set<OpID>) {
+    var reads: [OpID: [ValueID]] = [:]
+    var inner: [OpID: Int] = [:]
+    var fixed: Set<OpID> = []
+    for op in host.allOps() {
+      guard let outer = host.ancestor(of: op, in: host.entry) else { continue }
+      if isFixed(op) { fixed.insert(outer) }
+      guard op != outer else { continue }
+      reads[outer, default: []] += host.operands(of: op)
+      // What a kernel computes on the way lies in registers.
+      let owner = host.owner(of: host.block(of: op))
+      guard owner.map({ host.opcode(of: $0) != .kernel }) ?? true, host.opcode(of: op) != .reshape else { continue }
+      for value in host.results(of: op) { inner[outer, default: 0] += try bytes(of: value) }
+    }
+    return (reads, inner, fixed)
+  }
+
+  /// Whether an op does more than compute values of sizes that are known before it runs.
+  private func isFixed(_ op: OpID) -> Bool {
+    switch host.opcode(of: op) {
+    case .assert, .customCall, .call: return true
+    case _: break
+    }
+    var dims = host.results(of: op).flatMap { host.type(of: $0).dims }
+    for attribute in host.attributes(of: op) { if case .dims(let list) = attribute.value { dims += list } }
+    var isSizedByData = false
+    for dim in dims { dim.forEachSymbol { if host.symbols[$0].origin == .value { isSizedByData = true } } }
+    return isSizedByData
+  }
+
+  /// The operands that a kernel may write its result over.
+  private func pairs(_ op: OpID) -> [Dataflow.InPlace] {
+    guard host.opcode(of: op) == .kernel, host.kernelKind(of: op) == .map, host.resultCount(of: op) == 1,
+      let output = positions[host.result(of: op)]
+    else { return [] }
+    let operands = host.operands(of: op)
+    return operands.indices.compactMap { index -> Dataflow.InPlace? in
+      guard let input = positions[operands[index]], host.type(of: operands[index]) == host.type(of: host.result(of: op)),
+        operands.count(where: { positions[$0] == input }) == 1, host.isReadInPlace(index, by: op)
+      else { return nil }
+      return Dataflow.InPlace(output: output, input: input)
+    }
+  }
+}
