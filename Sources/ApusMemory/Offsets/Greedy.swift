@@ -25,6 +25,11 @@ func planGreedily(_ problem: Problem, mostOrdered: Int) -> Plan {
       }
     }
   }
+  if chosen.count > mostOrdered, chosen.count <= 10_000 {
+    // All orders would take a second; this one is the best of them most often.
+    let sorted = GreedyOrder.size.sorted(chosen, of: problem, totals: [])
+    if let placement = problem.place(sorted, in: .lowest, below: best.peak) { offer(placement, "greedy by size") }
+  }
   if best.peak == .max || (chosen.count > 2_500 && best.peak > bound) {
     offer(problem.placeInTime(chosen, isReversed: false), "greedy by time")
     if best.peak > bound { offer(problem.placeInTime(chosen, isReversed: true), "greedy by time, reversed") }

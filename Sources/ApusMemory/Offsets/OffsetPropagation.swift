@@ -87,6 +87,9 @@ extension OffsetSearch {
       case .level(let buffer, let old): levels[buffer] = old
       case .support(let buffer, let old): support[buffer] = old
       case .floor(let section, let old): floors[section] = old
+      case .leaner:
+        leanerCount -= 1
+        isLeaner[leaners[leanerCount]] = false
       case .placed(let buffer):
         let size = sizes[buffer]
         for section in first[buffer]...last[buffer] { totals[section] &+= size }
@@ -137,13 +140,20 @@ extension OffsetSearch {
     levels[buffer] = level
     guard level + sizes[buffer] <= capacity else { return fail(at: (first[buffer] + last[buffer]) / 2) }
     for section in first[buffer]...last[buffer] where floors[section] >= old { markSection(section) }
+    if level > support[buffer], !isLeaner[buffer] {
+      isLeaner[buffer] = true
+      leaners[leanerCount] = buffer
+      leanerCount += 1
+      trail.append(.leaner)
+    }
     let oldTop = old + sizes[buffer]
-    for place in neighborStarts[buffer]..<neighborStarts[buffer + 1] {
-      let neighbor = neighbors[place]
-      guard levels[neighbor] > support[neighbor], isOpen(neighbor) else { continue }
+    let (start, end) = (first[buffer], last[buffer])
+    for place in 0..<leanerCount {
+      let other = leaners[place]
+      guard first[other] <= end, last[other] >= start, levels[other] > support[other], isOpen(other) else { continue }
       // It leaned on the buffer, or could drop until now only beneath others.
-      let drop = support[neighbor] + sizes[neighbor]
-      if oldTop <= levels[neighbor] || (old < drop && level >= drop) { enqueue(neighbor) }
+      let drop = support[other] + sizes[other]
+      if oldTop <= levels[other] || (old < drop && level >= drop) { enqueue(other) }
     }
     return true
   }

@@ -57,6 +57,10 @@ final class OffsetSearch {
   let isQueued: FlatArray<Bool>
   @exclusivity(unchecked) var queueStart = 0
   @exclusivity(unchecked) var queueEnd = 0
+  /// Who has come to lean on the way here; some may be placed by now, or lie on what is placed.
+  let leaners: FlatArray<Int32>
+  let isLeaner: FlatArray<Bool>
+  @exclusivity(unchecked) var leanerCount: Int32 = 0
   let changedSections: FlatArray<Int32>
   @exclusivity(unchecked) var changedCount = 0
   let stamps: FlatArray<Int32>
@@ -77,6 +81,7 @@ final class OffsetSearch {
     case support(Int32, old: Int32)
     case floor(Int32, old: Int32)
     case placed(Int32)
+    case leaner
   }
 
   private struct Frame {
@@ -114,6 +119,8 @@ final class OffsetSearch {
     spans = FlatArray(repeating: 0, count: map.sectionCount)
     queue = FlatArray(repeating: 0, count: count + 1)
     isQueued = FlatArray(repeating: false, count: count)
+    leaners = FlatArray(repeating: 0, count: count)
+    isLeaner = FlatArray(repeating: false, count: count)
     changedSections = FlatArray(repeating: 0, count: map.sectionCount)
     stamps = FlatArray(repeating: 0, count: map.sectionCount)
   }
@@ -198,6 +205,8 @@ extension OffsetSearch {
     support.fill(0)
     floors.fill(0)
     spans.fill(0)
+    isLeaner.fill(false)
+    leanerCount = 0
     failure = -1
     for section in 0..<totals.count { totals[section] = map.totals[section] }
     for (buffer, rank) in strategy.order.ranks(in: map, disturbance: strategy.disturbance).enumerated() {
