@@ -5,6 +5,7 @@
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,6 +33,18 @@ static double now(void) {
   return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+/// Bytes of data that the process has, or -1.
+static long long dataBytes(void) {
+  char text[128] = {0};
+  int file = open("/proc/self/statm", O_RDONLY);
+  if (file < 0) return -1;
+  ssize_t length = read(file, text, sizeof text - 1);
+  close(file);
+  long long pages;
+  if (length <= 0 || sscanf(text, "%*d %*d %*d %*d %*d %lld", &pages) != 1) return -1;
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
 /// Leaves the child nothing that it could do harm with: no files, no terminal, no handlers of ours, limited memory.
 static void confine(int keep, double seconds) {
   setpgid(0, 0);
@@ -39,11 +52,16 @@ static void confine(int keep, double seconds) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  struct rlimit nothing = {0, 0}, time = {(rlim_t)seconds + 10, (rlim_t)seconds + 10}, data = {8ull << 30, 8ull << 30};
+  struct rlimit nothing = {0, 0}, time = {(rlim_t)seconds + 10, (rlim_t)seconds + 10};
+  long long bytes = dataBytes();
+  if (bytes >= 0) {
+    // What the parent has, and 8 GiB.
+    struct rlimit data = {(rlim_t)bytes + (8ull << 30), (rlim_t)bytes + (8ull << 30)};
+    setrlimit(RLIMIT_DATA, &data);
+  }
   setrlimit(RLIMIT_CORE, &nothing);
   setrlimit(RLIMIT_FSIZE, &nothing);
   setrlimit(RLIMIT_CPU, &time);
-  setrlimit(RLIMIT_DATA, &data);
   int empty = open("/dev/null", O_RDWR);
   for (int file = 0; file < 3; file++) {
     if (empty < 0 || dup2(empty, file) < 0) close(file);

@@ -23,6 +23,9 @@ private struct OrderPlanner {
   var methods: [String] = []
   var isWorthMore = false
 
+  /// 256 MiB of sets.
+  private static let storedWords = 1 << 25
+
   init(_ graph: Dataflow, effort: OrderEffort) {
     self.graph = graph
     self.effort = effort
@@ -60,8 +63,11 @@ private struct OrderPlanner {
       var search = OrderSearch(space, stretch, floor: floor)
       var limit = peaks[index]
       let live = profile.before[stretch.lowerBound]
-      if effort.beam > 0 {
-        let outcome = search.beam(below: limit, from: live, width: effort.beam)
+      // Sets of a long stretch are large: what is kept of them is limited by the memory that they take.
+      let most = Self.storedWords / ((stretch.count + 63) / 64)
+      let width = min(effort.beam, most / stretch.count)
+      if width > 0 {
+        let outcome = search.beam(below: limit, from: live, width: width)
         states += search.states
         if let found = outcome.order {
           order.replaceSubrange(stretch, with: found)
@@ -70,7 +76,7 @@ private struct OrderPlanner {
         }
       }
       if limit > floor, states < effort.states {
-        let outcome = search.search(below: limit, from: live, states: effort.states - states)
+        let outcome = search.search(below: limit, from: live, states: min(most, effort.states - states))
         states += search.states
         if let found = outcome.order {
           order.replaceSubrange(stretch, with: found)
@@ -128,7 +134,8 @@ extension OrderPlanner {
     guard effort.cuts > 0 else { return }
     // Only what is alive on the way of the best order can be needed, so the highest ops are asked first.
     let places = space.order.indices.sorted { (profile.during[$0], $1) > (profile.during[$1], $0) }
-    for place in places.prefix(effort.cuts) where profile.during[place] > bound && peak > bound {
+    // A cut takes at least as long as reading the graph.
+    for place in places.prefix(min(effort.cuts, 10_000_000 / max(1, space.count))) where profile.during[place] > bound && peak > bound {
       bound = max(bound, leastAlive(during: place, in: space))
     }
   }

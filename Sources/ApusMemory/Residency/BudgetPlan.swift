@@ -16,28 +16,29 @@ public struct BudgetPlan: Sendable {
 /// Orders the ops and chooses what to keep in a memory of `budget` bytes: never moves more than Belady's rule does in the
 /// order that is listed.
 ///
-/// Starts from that order, from the one with the least peak and from one by levels, exchanges runs of ops for as long as `effort` allows and
-/// fewer bytes are moved, and plans the best order as `planResidency` does. Throws `memory.budget`, naming the smallest
+/// Starts from that order, from the one with the least peak and from one by levels, exchanges runs of ops of the best two for as long as
+/// `effort` allows and fewer bytes are moved, and plans the best order as `planResidency` does. Throws `memory.budget`, naming the smallest
 /// budget that works, where none of these orders fits.
 public func planWithin(
   _ budget: Int, _ graph: Dataflow, effort: ResidencyEffort = .quick, solver: Solver? = nil
 ) throws(DiagnosticError) -> BudgetPlan {
   let listed = Array(graph.ops.indices)
   let low = try planOrder(graph.withLoadsOnDemand()).order
-  var problems: [ResidencyProblem] = []
-  var smallest = Int.max
   var starts = [listed]
   for order in [low, graph.orderByLevels()] where !starts.contains(order) { starts.append(order) }
+  var smallest = Int.max
+  var searches: [SpillOrder] = []
   for order in starts {
-    smallest = min(smallest, try ResidencyProblem.limits(graph, order: order).smallest)
-    guard smallest <= budget else { continue }
-    guard let problem = try? ResidencyProblem(graph, order: order, budget: budget) else { continue }
-    problems.append(problem)
-    var search = SpillOrder(graph, order: order, budget: budget)
-    search.improve(moves: effort.moves)
-    if search.order != order, let other = try? ResidencyProblem(graph, order: search.order, budget: budget) {
-      problems.append(other)
-    }
+    let need = try ResidencyProblem.limits(graph, order: order).smallest
+    smallest = min(smallest, need)
+    if need <= budget { searches.append(SpillOrder(graph, order: order, budget: budget)) }
+  }
+  searches.sort { $0.cost < $1.cost }
+  var problems: [ResidencyProblem] = []
+  for var search in searches.prefix(2) {
+    // An exchange costs as much as the order is long; the efforts are meant for 500 ops.
+    search.improve(moves: effort.moves * 500 / max(500, graph.ops.count))
+    problems.append(try ResidencyProblem(graph, order: search.order, budget: budget))
   }
   var best: BudgetPlan?
   for problem in problems {

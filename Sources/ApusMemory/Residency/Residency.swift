@@ -101,7 +101,8 @@ struct ResidencyPlanner {
     take(modes, by: "Belady, improved")
     take(problem.modesByGreed(), by: "greedy, improved")
     if cost == 0 { return }
-    prices.improve(rounds: effort.rounds, cost: cost)
+    // A round costs as much as there are gaps; the efforts are meant for 2 000.
+    prices.improve(rounds: effort.rounds * 2_000 / max(2_000, prices.gaps.count), cost: cost)
     bound = max(bound, ResidencySearch(prices).rounded(prices.bound))
   }
 
@@ -161,6 +162,8 @@ struct ResidencyPlanner {
   /// Searches wider and wider.
   mutating func search(states limit: Int) {
     let end = states + limit
+    // Not enough for one state a gap.
+    if limit < prices.gaps.count { return }
     let search = ResidencySearch(prices)
     // A layer has at most three times as many states as the one before, of which there is one a gap.
     func widest() -> Int { max(16, (end - states) / max(1, 2 * prices.gaps.count)) }

@@ -52,6 +52,9 @@ extension ResidencyProblem {
     var isStored = graph.producers.map { $0 == nil }
     var steps = [Int](repeating: 0, count: order.count)
     for (step, op) in order.enumerated() { steps[op] = step }
+    let lastUses = graph.buffers.indices.map { buffer in
+      graph.consumers[buffer].reduce(-1) { max($0, steps[$1]) }
+    }
     var nextGap = [Int](repeating: 0, count: graph.buffers.count)
 
     for (step, index) in order.enumerated() {
@@ -75,9 +78,8 @@ extension ResidencyProblem {
       let overwritten = Set(Self.sharing(graph, index, step, steps).map(\.input))
       for buffer in Set(inputs).union(op.outputs).sorted() {
         isResident[buffer] = true
-        let last = max(graph.consumers[buffer].map { steps[$0] }.max() ?? -1, graph.producers[buffer].map { steps[$0] } ?? -1)
         var mode: ResidencyMode? = .keep
-        if last <= step {
+        if lastUses[buffer] <= step {
           mode = nil
         } else if nextGap[buffer] < gapsOfBuffer[buffer].count, gaps[gapsOfBuffer[buffer][nextGap[buffer]]].start == step {
           mode = modes[gapsOfBuffer[buffer][nextGap[buffer]]]
