@@ -70,7 +70,9 @@ public struct Dataflow: Sendable, Hashable {
     for size in buffers.map(\.size) + ops.map(\.scratch) + ops.map({ $0.cost ?? 0 }) {
       guard size >= 0 else { throw fault("a size of \(size) bytes") }
       let (sum, overflow) = total.addingReportingOverflow(size)
-      guard !overflow else { throw DiagnosticError(id: "memory.overflow", "the buffers' sizes add up to more than 2^63 bytes") }
+      guard !overflow else {
+        throw DiagnosticError(id: "memory.overflow", "the buffers' sizes add up to more than 2^63 bytes")
+      }
       total = sum
     }
     var producers = [Int?](repeating: nil, count: buffers.count)

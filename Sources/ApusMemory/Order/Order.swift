@@ -135,7 +135,8 @@ extension OrderPlanner {
     // Only what is alive on the way of the best order can be needed, so the highest ops are asked first.
     let places = space.order.indices.sorted { (profile.during[$0], $1) > (profile.during[$1], $0) }
     // A cut takes at least as long as reading the graph.
-    for place in places.prefix(min(effort.cuts, 10_000_000 / max(1, space.count))) where profile.during[place] > bound && peak > bound {
+    let asked = places.prefix(min(effort.cuts, 10_000_000 / max(1, space.count)))
+    for place in asked where profile.during[place] > bound && peak > bound {
       bound = max(bound, leastAlive(during: place, in: space))
     }
   }

@@ -63,7 +63,9 @@ struct OrderSearch {
       execute(next.op)
       settle(within: next.peak)
       let index = self.live.count
-      if let end = store(parent: next.parent, peak: next.peak) { return Outcome(order: path(to: end), peak: next.peak, bound: next.peak) }
+      if let end = store(parent: next.parent, peak: next.peak) {
+        return Outcome(order: path(to: end), peak: next.peak, bound: next.peak)
+      }
       if self.live.count > index { push(from: index, below: limit, into: &heap) }
     }
     return Outcome(order: nil, bound: limit)

@@ -8,7 +8,9 @@ public func validate(_ plan: OrderPlan, for graph: Dataflow) throws(DiagnosticEr
   guard plan.order.count == count else { throw invalid("\(plan.order.count) ops in an order of \(count)") }
   var steps = [Int](repeating: -1, count: count)
   for (step, op) in plan.order.enumerated() {
-    guard graph.ops.indices.contains(op), steps[op] < 0 else { throw invalid("op \(op) at step \(step) is there twice, or not at all") }
+    guard graph.ops.indices.contains(op), steps[op] < 0 else {
+      throw invalid("op \(op) at step \(step) is there twice, or not at all")
+    }
     steps[op] = step
   }
   var first = [Int](repeating: 0, count: graph.buffers.count)

@@ -47,7 +47,8 @@ extension Placement {
     guard Set(order) == Set(graph.ops.indices), order.count == graph.ops.count else { return nil }
     var steps = [Int](repeating: 0, count: order.count)
     for (step, op) in order.enumerated() { steps[op] = step }
-    guard graph.ops.indices.allSatisfy({ op in graph.predecessors[op].allSatisfy { steps[$0] < steps[op] } }) else { return nil }
+    let isOrder = graph.ops.indices.allSatisfy { op in graph.predecessors[op].allSatisfy { steps[$0] < steps[op] } }
+    guard isOrder else { return nil }
     let lastUse = graph.buffers.indices.map { buffer in
       graph.buffers[buffer].isResult ? Int.max : graph.consumers[buffer].reduce(-1) { max($0, steps[$1]) }
     }

@@ -5,7 +5,9 @@ import ApusSupport
 /// Actions are drawn by a fixed seed and kept where the cost does not rise: two neighbouring runs of ops are exchanged, a
 /// buffer is written past the cache or no longer, a buffer is computed again before a use or no longer. The game is that
 /// of Wang et al., "Optimizing memory mapping using deep reinforcement learning" (2023), played by local search.
-public func searchPlacement(_ graph: Dataflow, _ costs: MemoryCosts, moves: Int) -> (placement: Placement, cost: Double, listed: Double) {
+public func searchPlacement(
+  _ graph: Dataflow, _ costs: MemoryCosts, moves: Int
+) -> (placement: Placement, cost: Double, listed: Double) {
   var best = Placement(order: Array(graph.ops.indices))
   let listed = best.cost(of: graph, costs) ?? 0
   var cost = listed
