@@ -33,7 +33,8 @@ func planGreedily(_ problem: Problem, mostOrdered: Int) -> Plan {
   if best.peak == .max || (chosen.count > 2_500 && best.peak > bound) {
     offer(problem.placeInTime(chosen, isReversed: false), "greedy by time")
     if best.peak > bound { offer(problem.placeInTime(chosen, isReversed: true), "greedy by time, reversed") }
-    for order in [GreedyOrder.area, .size] where best.peak > bound {
+    // Rarely better where there are very many, and as slow as all else together.
+    for order in [GreedyOrder.area, .size] where best.peak > bound && chosen.count <= 200_000 {
       let sorted = order.sorted(chosen, of: problem, totals: [])
       offer(problem.stack(sorted), "stacked by \(order.rawValue)")
     }
