@@ -80,7 +80,7 @@ extension Bufferization {
       guard let op = function.definingOp(of: entry.buffer) else { continue }
       function.setAttribute("offset", .dims([entry.offset]), of: op)
     }
-    return BufferizedHost(function: function, plan: plan)
+    return BufferizedHost(function: function, plan: plan, kernels: kernels)
   }
 
   /// Checks the plan where all sizes are least, where they are alike, and where they differ.

@@ -30,6 +30,8 @@ public struct BufferizedHost: Sendable {
   public var function: Function
   /// How `alloc offset:` shares the arena.
   public var plan: ArenaPlan
+  /// The kernel of phase `fused` that each `launch` computes; not those that measure.
+  public var kernels: [OpID: OpID]
 }
 
 /// Turns the values of a host function of phase `fused` into buffers.
@@ -66,6 +68,7 @@ struct Bufferization {
   /// The place of each op of the host in its block.
   let order: [OpID: Int]
   private var location: LocationID = .none
+  private(set) var kernels: [OpID: OpID] = [:]
 
   init(_ host: Function) {
     self.host = host
@@ -167,10 +170,11 @@ struct Bufferization {
       let room = destinations[value] ?? (sizes.isEmpty ? reusable(for: value, by: op) : nil)
       bind(value, to: room ?? emit(.alloc, sizes, bufferType(of: value)))
     }
-    launch(code.compute, operands + results.map { buffer($0) })
+    kernels[launch(code.compute, operands + results.map { buffer($0) })] = op
   }
 
-  private mutating func launch(_ callee: KernelCallee, _ buffers: [ValueID]) {
+  @discardableResult
+  private mutating func launch(_ callee: KernelCallee, _ buffers: [ValueID]) -> OpID {
     emit(
       .launch, buffers, [],
       attributes: [NamedAttribute("callee", .function(callee.name))]

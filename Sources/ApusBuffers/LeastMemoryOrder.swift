@@ -3,18 +3,20 @@ import ApusMemory
 import ApusSupport
 
 extension Function {
-  /// The order of a host's ops in which the arena is likely smallest; nil where the order they have is as good.
+  /// The order of a host's ops in which the arena is likely smallest, and the host in that order; nil where sizes overflow.
+  /// The plan's bound holds for the arena in any order if the host neither branches nor loops: what that takes is estimated.
   ///
   /// Phase `fused`. Only the ops of the body itself move; what is computed within an `if` or a `while` stays, and so does the
   /// order of effects, and of ops whose sizes data define.
-  public func orderedForLeastMemory(effort: OrderEffort = .quick) -> Function? {
+  public func leastMemoryOrder(effort: OrderEffort = .quick) -> (plan: OrderPlan, host: Function)? {
     var reading = DataflowReading(self)
-    guard let graph = try? reading.dataflow() else { return nil }
+    guard let graph = try? reading.dataflow(), let end = terminator(of: entry) else { return nil }
     let plan = planOrder(graph, effort: effort)
-    guard plan.order != Array(graph.ops.indices), let end = terminator(of: entry) else { return nil }
     var ordered = self
-    for position in plan.order { ordered.move(reading.ops[position], to: .before(end)) }
-    return ordered
+    if plan.order != Array(graph.ops.indices) {
+      for position in plan.order { ordered.move(reading.ops[position], to: .before(end)) }
+    }
+    return (plan, ordered)
   }
 }
 
@@ -54,12 +56,13 @@ private struct DataflowReading {
       if host.opcode(of: op) == .reshape {
         positions[host.result(of: op)] = positions[host.operand(0, of: op)]
       } else {
+        // What is returned as it is made is computed where the caller wants it, and what a custom operation makes is its own.
+        let code = host.opcode(of: op)
         for value in host.results(of: op) {
-          // What is returned as it is made is computed where the caller wants it.
-          let isPlaced = host.opcode(of: op) == .kernel && results.contains(value)
-          row.outputs.append(add(value, bytes: isPlaced ? 0 : try bytes(of: value)))
+          let isElsewhere = code == .customCall || code == .kernel && results.contains(value) || isSizedByData(value)
+          row.outputs.append(add(value, bytes: isElsewhere ? 0 : try bytes(of: value)))
         }
-        row.inPlace = pairs(op)
+        row.inPlace = pairs(op).filter { buffers[$0.output].size > 0 }
       }
       if fixed.contains(op) {
         row.after = lastFixed.map { [$0] } ?? []
@@ -109,11 +112,18 @@ private struct DataflowReading {
     case .assert, .customCall, .call: return true
     case _: break
     }
-    var dims = host.results(of: op).flatMap { host.type(of: $0).dims }
-    for attribute in host.attributes(of: op) { if case .dims(let list) = attribute.value { dims += list } }
-    var isSizedByData = false
-    for dim in dims { dim.forEachSymbol { if host.symbols[$0].origin == .value { isSizedByData = true } } }
-    return isSizedByData
+    if host.results(of: op).contains(where: isSizedByData) { return true }
+    return host.attributes(of: op).contains { attribute in
+      if case .dims(let dims) = attribute.value { isDefinedByData(dims) } else { false }
+    }
+  }
+
+  private func isSizedByData(_ value: ValueID) -> Bool { isDefinedByData(host.type(of: value).dims) }
+
+  private func isDefinedByData(_ dims: [Dim]) -> Bool {
+    var isFound = false
+    for dim in dims { dim.forEachSymbol { if host.symbols[$0].origin == .value { isFound = true } } }
+    return isFound
   }
 
   /// The operands that a kernel may write its result over.

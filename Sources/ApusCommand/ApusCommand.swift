@@ -8,9 +8,9 @@ struct ApusCommand: ParsableCommand {
     abstract: "A tensor compiler and JIT for CPUs.",
     discussion: "A MODEL is a .apus graph file, a .ir file or a .onnx file.",
     subcommands: [
-      RunCommand.self, CheckCommand.self, OptCommand.self, BenchCommand.self, TypesCommand.self, PlanCommand.self,
-      OpsCommand.self, FuzzCommand.self, FuzzWorkerCommand.self, ReduceCommand.self, ServeCommand.self, DoctorCommand.self,
-      ListKnobsCommand.self,
+      RunCommand.self, CheckCommand.self, OptCommand.self, BenchCommand.self, TypesCommand.self, ExplainCommand.self,
+      PlanCommand.self, OpsCommand.self, FuzzCommand.self, FuzzWorkerCommand.self, ReduceCommand.self, ServeCommand.self,
+      DoctorCommand.self, ListKnobsCommand.self,
     ])
 }
 

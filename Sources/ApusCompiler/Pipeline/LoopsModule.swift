@@ -1,5 +1,6 @@
 import ApusBuffers
 import ApusIR
+import ApusMemory
 import ApusSchedule
 import ApusSupport
 import ApusTarget
@@ -12,6 +13,12 @@ public struct LoopsModule: Sendable {
   /// How many of the host's parameters are inputs; the rest are outputs the caller has room for.
   public var inputCount: Int
   public var plan: ArenaPlan
+  /// The host of phase `fused` in the order in which its kernels run, with their schedules.
+  public var scheduled: Function
+  /// The kernel of `scheduled` that each `launch` of the host computes.
+  public var kernels: [OpID: OpID]
+  /// What is proven of the order: nothing where the host branches or loops.
+  public var order: OrderPlan?
 
   /// Schedules, lowers and bufferizes a host function of phase `fused`. Kernels with equal loops share one function.
   ///
@@ -46,10 +53,17 @@ public struct LoopsModule: Sendable {
     }
     var bufferized = try bufferize(host, callee: code)
     // Kernels are as fast in any order: the one that needs less memory is taken.
-    if let ordered = host.orderedForLeastMemory() {
-      let other = try bufferize(ordered, callee: code)
-      func peak(_ plan: ArenaPlan) -> Int? { try? plan.peak.evaluate(host.symbols.usualSize) }
-      if let (a, b) = peak(bufferized.plan).flatMap({ a in peak(other.plan).map { (a, $0) } }), b < a { bufferized = other }
+    if let found = host.leastMemoryOrder() {
+      let isStraight = host.ops(in: host.entry).allSatisfy { ![.if, .while].contains(host.opcode(of: $0)) }
+      order = isStraight ? found.plan : nil
+      if found.plan.order != Array(found.plan.order.indices) {
+        let other = try bufferize(found.host, callee: code)
+        func peak(_ plan: ArenaPlan) -> Int? { try? plan.peak.evaluate(host.symbols.usualSize) }
+        if let a = peak(bufferized.plan), let b = peak(other.plan), b < a {
+          bufferized = other
+          host = found.host
+        }
+      }
     }
     var module = Module()
     module.add(bufferized.function)
@@ -58,5 +72,7 @@ public struct LoopsModule: Sendable {
     self.host = host.name
     inputCount = host.parameters.count
     plan = bufferized.plan
+    scheduled = host
+    self.kernels = bufferized.kernels
   }
 }

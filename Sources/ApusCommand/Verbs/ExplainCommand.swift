@@ -1,0 +1,120 @@
+import Apus
+import ApusCompiler
+import ApusMemory
+import ApusONNX
+import ApusSupport
+import ArgumentParser
+
+struct ExplainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain", abstract: "Say what a model becomes: its kernels, and where their values lie in memory.",
+    discussion: """
+      Nothing is run. The arena holds what kernels hand to each other; with it stands the least that any plan for this order of the
+      kernels takes, and the least for any order, as far as they are proven. Sizes that the model leaves open stay expressions;
+      bytes are stated for the largest that it allows, or for 128.
+      """)
+
+  @OptionGroup var model: ModelArguments
+  @OptionGroup var shapes: ShapeOptions
+  @OptionGroup var execution: ExecutionOptions
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    let options = try execution.compilerOptions(function: model.function)
+    let explanation =
+      switch try ModelFile(path: model.model) {
+      case .apus, .ir: try Explanation(try ModelFile.load(path: model.model), options)
+      case .onnx: try Explanation(try ONNXFile(path: model.model), options, shapes: try shapes.sizes)
+      }
+    if json { return printJSON(explanation.members(of: model.model)) }
+    for line in explanation.lines { Output.print(line) }
+  }
+}
+
+// MARK: For people
+
+extension Explanation {
+  fileprivate var lines: [String] {
+    var lines = ["\(name): \(kernels.count) kernels of \(functionCount) functions, constants of \(constantBytes) bytes"]
+    if !sizes.isEmpty {
+      let list = sizes.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
+      lines.append("sizes: bytes are stated for \(list)")
+    }
+    lines.append("arena: \(plan.peak) bytes\(arena == "\(plan.peak)" ? "" : " (\(arena))")")
+    lines.append("offsets: \(plan.method); \(Self.proof(plan.peak, plan.bound, "of this order"))")
+    if let order { lines.append("order: \(order.method); \(Self.proof(plan.peak, order.bound, "of any order"))") }
+    for (index, kernel) in kernels.enumerated() {
+      lines.append("\(index) @\(kernel.function): \(kernel.ops.joined(separator: ", "))")
+      lines += kernel.reads.map { "  reads  \($0.text)" } + kernel.writes.map { "  writes \($0.text)" }
+    }
+    return lines
+  }
+
+  private static func proof(_ peak: Int, _ bound: Int, _ what: String) -> String {
+    if peak <= bound { return "no plan \(what) takes less" }
+    return "no plan \(what) takes less than \(bound) bytes (gap \((gap(peak, bound) * 100).rounded(to: 1)) %)"
+  }
+
+  fileprivate static func gap(_ peak: Int, _ bound: Int) -> Double {
+    peak <= bound ? 0 : Double(peak - bound) / Double(max(bound, 1))
+  }
+}
+
+extension Explanation.Value {
+  fileprivate var text: String {
+    let size = bytes.map { ", \($0) bytes" } ?? ""
+    return switch place {
+    case .input(let name): "\(type) input \(name)\(size)"
+    case .output(let index): "\(type) output \(index)\(size)"
+    case .constant: "\(type) constant\(size)"
+    case .arena(let offset, let kernels): "\(type) at \(offset)\(size), kernels \(kernels.lowerBound) to \(kernels.upperBound)"
+    case .own: "\(type) in memory of its own\(size)"
+    }
+  }
+}
+
+// MARK: For programs
+
+extension Explanation {
+  fileprivate func members(of model: String) -> [(String, JSONValue)] {
+    [
+      ("model", .string(model)), ("function", .string(name)), ("kernel_count", .int(kernels.count)),
+      ("functions", .int(functionCount)), ("constant_bytes", .int(constantBytes)),
+      ("sizes", .object(sizes.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) })),
+      ("arena", .string(arena)), ("arena_bytes", .int(plan.peak)), ("bound_bytes", .int(min(plan.bound, plan.peak))),
+      ("gap", .number(plan.gap)), ("method", .string(plan.method)),
+      ("order", order.map { order in
+        let bound = min(order.bound, plan.peak)
+        return .object([
+          ("bound_bytes", .int(bound)), ("gap", .number(Self.gap(plan.peak, bound))), ("method", .string(order.method)),
+        ])
+      } ?? .null),
+      ("kernels", .list(kernels.map { kernel in
+        .object([
+          ("function", .string(kernel.function)), ("ops", .list(kernel.ops.map { .string($0) })),
+          ("reads", .list(kernel.reads.map(\.json))), ("writes", .list(kernel.writes.map(\.json))),
+        ])
+      })),
+    ]
+  }
+}
+
+extension Explanation.Value {
+  fileprivate var json: JSONValue {
+    let placed: [(String, JSONValue)] =
+      switch place {
+      case .input(let name): [("place", .string("input")), ("name", .string(name))]
+      case .output(let index): [("place", .string("output")), ("index", .int(index))]
+      case .constant: [("place", .string("constant"))]
+      case .arena(let offset, let kernels):
+        [
+          ("place", .string("arena")), ("offset", .string(offset)), ("first_kernel", .int(kernels.lowerBound)),
+          ("last_kernel", .int(kernels.upperBound)),
+        ]
+      case .own: [("place", .string("own"))]
+      }
+    return .object([("type", .string(type)), ("bytes", bytes.map { .int($0) } ?? .null)] + placed)
+  }
+}

@@ -1,0 +1,172 @@
+import ApusBuffers
+import ApusIR
+import ApusMemory
+import ApusONNX
+import ApusPasses
+import ApusRuntime
+import ApusSupport
+
+/// What the compiler makes of a model, and why: its kernels in the order of a run, the memory of their values, and what is
+/// proven of it. Made without LLVM.
+public struct Explanation: Sendable {
+  /// A value that a kernel reads or writes.
+  public struct Value: Sendable, Hashable {
+    public enum Place: Sendable, Hashable {
+      case input(String)
+      case output(Int)
+      case constant
+      /// In the arena: the offset, as an expression of the sizes; and the first and the last kernel that the memory is kept for.
+      case arena(offset: String, kernels: ClosedRange<Int>)
+      /// Allocated once its size is known.
+      case own
+    }
+
+    public var type: String
+    public var place: Place
+    /// For the sizes that are assumed; `nil` where data decide.
+    public var bytes: Int?
+  }
+
+  public struct Kernel: Sendable, Hashable {
+    /// The function that computes it; kernels with equal loops share one.
+    public var function: String
+    /// The ops that were fused into it, in order.
+    public var ops: [String]
+    public var reads: [Value]
+    public var writes: [Value]
+  }
+
+  /// The function that runs.
+  public let name: String
+  public let kernels: [Kernel]
+  /// Kernels that are compiled.
+  public let functionCount: Int
+  /// Bytes of constants, which lie outside of the arena.
+  public let constantBytes: Int
+  /// The size taken for each symbol, by name; what depends on symbols is stated for these.
+  public let sizes: [String: Int]
+  /// The bytes of the arena, as an expression of the sizes.
+  public let arena: String
+  /// The offsets, and the least peak of this order.
+  public let plan: Plan
+  /// The order of the kernels, and the least peak of all orders; `nil` where that is not known.
+  public let order: OrderPlan?
+
+  /// Explains a model of a `.apus` or `.ir` file.
+  ///
+  /// Throws what the compiler throws.
+  public init(_ module: Module, _ options: CompilerOptions) throws {
+    var timing = Timing()
+    let module = try module.reaching(from: options.function)
+    try module.throwIfUnregistered(options.operations)
+    let host = try Compiler(options).fuse(module, timing: &timing).host
+    try self.init(LoopsModule(lowering: host, on: options.machine))
+  }
+
+  /// Explains a model of an ONNX file.
+  ///
+  /// - Parameter shapes: the sizes of inputs by name; those that are left open stay so where the model allows it.
+  /// Throws everything that keeps it from being imported or compiled.
+  public init(_ file: ONNXFile, _ options: CompilerOptions, shapes: [String: [Int]] = [:]) throws {
+    var settings = ImportOptions.folding
+    settings.shapes = shapes
+    var problems: [Diagnostic] = []
+    for assumption in [nil, true, false] {
+      settings.assumption = assumption
+      switch try file.imported(settings) {
+      case .module(let module, _, _):
+        try self.init(module, options)
+        return
+      case .needs(_, _, let found): if problems.isEmpty { problems = found }
+      }
+    }
+    throw DiagnosticError(problems)
+  }
+
+  init(_ loops: LoopsModule) throws {
+    let host = loops.module.functions[0]
+    let symbols = host.symbols
+    name = loops.host
+    functionCount = loops.module.functions.count - 1
+    order = loops.order
+    plan = try loops.plan.instance(symbols.usualSize).plan
+    arena = symbols.text(loops.plan.peak)
+    let used = Dictionary(uniqueKeysWithValues: symbols.ids.filter { symbols[$0].origin == .argument }.map {
+      (symbols[$0].name, symbols.usualSize($0))
+    })
+    sizes = used
+    let reading = BufferReading(loops)
+    constantBytes = reading.constantBytes
+    kernels = reading.launches.map { launch in
+      let operands = host.operands(of: launch)
+      let written = loops.kernels[launch].map { loops.scheduled.resultCount(of: $0) } ?? 1
+      return Kernel(
+        function: host.string("callee", of: launch) ?? "", ops: loops.ops(of: launch),
+        reads: operands.dropLast(written).map(reading.value), writes: operands.suffix(written).map(reading.value))
+    }
+  }
+}
+
+extension LoopsModule {
+  /// The names of the ops that a launch computes; of one that finds out sizes, none.
+  fileprivate func ops(of launch: OpID) -> [String] {
+    guard let kernel = kernels[launch] else { return ["sizes"] }
+    return scheduled.ops(in: scheduled.region(0, of: kernel)).map { scheduled.opcode(of: $0) }
+      .filter { !$0.isTerminator && $0 != .constant }.map(\.name)
+  }
+}
+
+/// Where the buffers of a host lie.
+private struct BufferReading {
+  private let loops: LoopsModule
+  private let host: Function
+  private let entries: [ValueID: ArenaPlan.Entry]
+  /// The launches in order, those within branches and loops among them.
+  let launches: [OpID]
+  /// How many launches come before each op.
+  private var launchesBefore: [Int] = []
+
+  init(_ loops: LoopsModule) {
+    self.loops = loops
+    host = loops.module.functions[0]
+    entries = Dictionary(uniqueKeysWithValues: loops.plan.entries.map { ($0.buffer, $0) })
+    var launches: [OpID] = []
+    for op in host.allOps() {
+      launchesBefore.append(launches.count)
+      if host.opcode(of: op) == .launch { launches.append(op) }
+    }
+    launchesBefore.append(launches.count)
+    self.launches = launches
+  }
+
+  var constantBytes: Int {
+    var bytes = 0
+    for function in loops.module.functions {
+      function.forEachOp { op in
+        guard function.opcode(of: op) == .constant, case .tensor(let constant)? = function.attribute("value", of: op) else { return }
+        bytes += constant.tensor.byteCount
+      }
+    }
+    return bytes
+  }
+
+  func value(_ buffer: ValueID) -> Explanation.Value {
+    let type = host.type(of: buffer)
+    let bytes = try? Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(host.symbols.usualSize)
+    return Explanation.Value(type: host.symbols.text(type.with(form: .tensor)), place: place(of: buffer), bytes: bytes)
+  }
+
+  private func place(of buffer: ValueID) -> Explanation.Value.Place {
+    var root = buffer
+    while let op = host.definingOp(of: root), host.opcode(of: op) == .view { root = host.operand(0, of: op) }
+    if let origin = host.parameterOrigin(of: root), origin.block == host.entry {
+      return origin.index < loops.inputCount
+        ? .input(host.name(of: root) ?? "input_\(origin.index)") : .output(origin.index - loops.inputCount)
+    }
+    if let op = host.definingOp(of: root), host.opcode(of: op) == .constant { return .constant }
+    guard let entry = entries[root] else { return .own }
+    let end = min(entry.lifetime.upperBound, launchesBefore.count - 1)
+    let first = launchesBefore[entry.lifetime.lowerBound]
+    return .arena(offset: host.symbols.text(entry.offset), kernels: first...max(first, launchesBefore[end] - 1))
+  }
+}
