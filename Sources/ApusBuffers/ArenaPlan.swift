@@ -100,45 +100,15 @@ extension Bufferization {
 
   /// Gives each buffer a slot behind the bytes that come first, and the slot's offset. Returns the bytes of all.
   private func placeInSlots(_ entries: inout [ArenaPlan.Entry], behind first: Int) throws(DimOverflow) -> Dim {
-    var sizes: [Dim] = []
-    var slots = [Int](repeating: 0, count: entries.count)
-    // The step at which the last of a slot's buffers dies.
-    var ends: [Int] = []
-    let order = entries.indices.sorted { entries[$0].lifetime.lowerBound < entries[$1].lifetime.lowerBound }
-    for index in order {
-      let entry = entries[index]
-      let size = try ArenaPlan.room(for: entry.bytes, host.symbols)
-      let free = ends.indices.filter { ends[$0] <= entry.lifetime.lowerBound }
-      if let slot = free.min(by: { waste(sizes[$0], size) < waste(sizes[$1], size) }) {
-        sizes[slot] = try largest(sizes[slot], size)
-        if !isPlanted(.slotsForgetWhatTheyHold) { ends[slot] = entry.lifetime.upperBound }
-        slots[index] = slot
-      } else {
-        slots[index] = sizes.count
-        sizes.append(size)
-        ends.append(entry.lifetime.upperBound)
-      }
-    }
+    guard let slots = try SlotPlan.smallest(for: entries, host.symbols) else { return .constant(first) }
     var offsets: [Dim] = []
     var total = Dim.constant(first)
-    for size in sizes {
+    for size in try slots.sizes() {
       offsets.append(total)
       total = try Dim.sum(total, size)
     }
-    for index in entries.indices { entries[index].offset = offsets[slots[index]] }
+    for index in entries.indices { entries[index].offset = offsets[slots.slots[index]] }
     return total
-  }
-
-  /// How badly a buffer fits in a slot: not at all wasteful, too large or too small, or of unknown relation.
-  private func waste(_ slot: Dim, _ size: Dim) -> Int {
-    if host.symbols.equal(slot, size) == .yes { return 0 }
-    if host.symbols.lessOrEqual(size, slot) == .yes { return 1 }
-    return host.symbols.lessOrEqual(slot, size) == .yes ? 2 : 3
-  }
-
-  private func largest(_ a: Dim, _ b: Dim) throws(DimOverflow) -> Dim {
-    if host.symbols.lessOrEqual(a, b) == .yes { return b }
-    return host.symbols.lessOrEqual(b, a) == .yes || isPlanted(.slotsKeepTheirFirstSize) ? a : try Dim.maximum(a, b)
   }
 
   private func sized<Result>(_ body: () throws(DimOverflow) -> Result) throws(DiagnosticError) -> Result {

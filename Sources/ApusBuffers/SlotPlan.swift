@@ -1,0 +1,85 @@
+import ApusIR
+import ApusSupport
+
+/// Slots for buffers whose sizes only a run knows: no two buffers of a slot are alive at once, and it is as large as the largest
+/// of them, whatever the sizes are.
+struct SlotPlan {
+  /// The slot of each buffer.
+  private(set) var slots: [Int]
+  private var rooms: [Slot] = []
+  private let symbols: SymbolTable
+
+  private struct Slot {
+    /// The sizes of its buffers, of which any may be the largest.
+    var sizes: [Dim]
+    /// The largest at usual sizes.
+    var usual: Int
+    var lifetimes: [Range<Int>]
+  }
+
+  /// Of a few ways to hand out slots the one that takes the least at usual sizes; nil where there are no buffers.
+  static func smallest(for entries: [ArenaPlan.Entry], _ symbols: SymbolTable) throws(DimOverflow) -> SlotPlan? {
+    var sizes: [(room: Dim, usual: Int)] = []
+    for entry in entries {
+      let room = try ArenaPlan.room(for: entry.bytes, symbols)
+      sizes.append((room, max((try? room.evaluate(symbols.usualSize)) ?? 0, 0)))
+    }
+    let byStart = entries.indices.sorted { (entries[$0].lifetime.lowerBound, $0) < (entries[$1].lifetime.lowerBound, $1) }
+    // The largest first: what is smaller finds room in slots that there are for them.
+    let bySize = byStart.sorted { (-sizes[$0].usual, entries[$0].lifetime.lowerBound, $0) < (-sizes[$1].usual, entries[$1].lifetime.lowerBound, $1) }
+    var best: SlotPlan?
+    for order in [byStart, bySize] {
+      var plan = SlotPlan(count: entries.count, symbols)
+      for index in order { plan.place(index, sizes[index].room, sizes[index].usual, entries[index].lifetime) }
+      if best.map({ plan.usual < $0.usual }) ?? !order.isEmpty { best = plan }
+    }
+    return best
+  }
+
+  private init(count: Int, _ symbols: SymbolTable) {
+    slots = [Int](repeating: 0, count: count)
+    self.symbols = symbols
+  }
+
+  /// The bytes of all slots at usual sizes.
+  private var usual: Int { rooms.reduce(0) { $0.addingReportingOverflow($1.usual).partialValue } }
+
+  /// The bytes of each slot.
+  func sizes() throws(DimOverflow) -> [Dim] {
+    var sizes: [Dim] = []
+    for slot in rooms {
+      var largest = slot.sizes[0]
+      for size in slot.sizes.dropFirst() where !isPlanted(.slotsKeepTheirFirstSize) { largest = try Dim.maximum(largest, size) }
+      sizes.append(largest)
+    }
+    return sizes
+  }
+
+  private mutating func place(_ buffer: Int, _ size: Dim, _ usual: Int, _ lifetime: Range<Int>) {
+    let free = rooms.indices.filter { index in
+      let known = rooms[index].lifetimes
+      return (isPlanted(.slotsForgetWhatTheyHold) ? known.prefix(1) : known[...]).allSatisfy { !$0.overlaps(lifetime) }
+    }
+    func cost(_ index: Int) -> (Int, Int, Int) {
+      (max(usual - rooms[index].usual, 0), waste(rooms[index], size), rooms[index].usual)
+    }
+    guard let slot = free.min(by: { cost($0) < cost($1) }) else {
+      slots[buffer] = rooms.count
+      rooms.append(Slot(sizes: [size], usual: usual, lifetimes: [lifetime]))
+      return
+    }
+    slots[buffer] = slot
+    rooms[slot].usual = max(rooms[slot].usual, usual)
+    rooms[slot].lifetimes.append(lifetime)
+    if rooms[slot].sizes.contains(where: { symbols.lessOrEqual(size, $0) == .yes }) { return }
+    rooms[slot].sizes.removeAll { symbols.lessOrEqual($0, size) == .yes }
+    rooms[slot].sizes.append(size)
+  }
+
+  /// How badly a buffer fits in a slot: not at all wasteful, too large or too small, or of unknown relation.
+  private func waste(_ slot: Slot, _ size: Dim) -> Int {
+    if slot.sizes.contains(where: { symbols.equal($0, size) == .yes }) { return 0 }
+    if slot.sizes.contains(where: { symbols.lessOrEqual(size, $0) == .yes }) { return 1 }
+    return slot.sizes.allSatisfy { symbols.lessOrEqual($0, size) == .yes } ? 2 : 3
+  }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+
+/// `apus explain`.
+@Suite struct ExplainTests {
+  private let digits = "Examples/digits/digits.apus"
+
+  @Test func saysWhereValuesLie() throws {
+    let text = try Command("explain", digits)
+    #expect(text.status == 0, "\(text.errors)")
+    let lines = text.output.split(separator: "\n")
+    #expect(lines.first == "digits: 7 kernels of 7 functions, constants of 153128 bytes")
+    #expect(lines.contains("arena: 50331648 bytes (12288*B)"))
+    #expect(lines.contains { $0.hasPrefix("offsets: ") && $0.hasSuffix("no plan of this order takes less") })
+    #expect(lines.contains("1 @digits.1: conv, broadcast, add, max"))
+    #expect(lines.contains("  reads  f32[B, 1, 8, 8] input images, 1048576 bytes"))
+  }
+
+  @Test func forPrograms() throws {
+    let json = try Command("explain", digits, "--json").json()
+    #expect(json["schema_version"] as? Int == 1 && json["arena"] as? String == "12288*B")
+    #expect(json["arena_bytes"] as? Int == json["bound_bytes"] as? Int && json["gap"] as? Double == 0)
+    #expect((json["order"] as? [String: Any])?["gap"] as? Double == 0)
+    let kernels = try #require(json["kernels"] as? [[String: Any]])
+    #expect(kernels.count == json["kernel_count"] as? Int)
+    for (index, kernel) in kernels.enumerated() {
+      for value in try #require(kernel["writes"] as? [[String: Any]]) where value["place"] as? String == "arena" {
+        #expect(value["first_kernel"] as? Int == index && try #require(value["last_kernel"] as? Int) > index)
+      }
+    }
+    let last = try #require(kernels.last?["writes"] as? [[String: Any]])
+    #expect(last.contains { $0["place"] as? String == "output" && $0["index"] as? Int == 0 })
+  }
+
+  /// Sizes that differ by a lot with the lengths of sentences share slots by what they usually are.
+  @Test func openSizesShareMemoryWell() throws {
+    let json = try Command("explain", "Examples/minilm/minilm.apus", "--json").json()
+    #expect(try #require(json["gap"] as? Double) < 0.1)
+    #expect((json["sizes"] as? [String: Int]) == ["B": 64, "T": 512])
+  }
+
+  /// What is computed within a branch has its place, and nothing is claimed of other orders.
+  @Test func branchesAndValuesOfUnknownSize() throws {
+    let scratch = try Scratch()
+    let file = try scratch.file(
+      "f.ir",
+      """
+      apus-ir 1
+
+      func @f(%x: f32[40], %c: bool[]) -> (f32[40], s64[n, 1]) {
+        %0: f32[40] = if %c {
+          %1: f32[40] = scan %x, axis: 0
+          %2: f32[40] = scan %1, axis: 0, reverse: true
+          yield %2
+        } else {
+          yield %x
+        }
+        %3: s64[n, 1] = non_zero %0
+        return %0, %3
+      }
+
+      """)
+    let run = try Command("explain", file)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains(": scan\n") && run.output.contains(": sizes\n") && !run.output.contains("\norder: "), "\(run.output)")
+  }
+
+  @Test func saysWhyNot() throws {
+    let scratch = try Scratch()
+    let missing = try Command("explain", scratch.path("none.ir"))
+    #expect(missing.status == 1 && missing.errors.contains("error[file.missing]"))
+    let flag = try Command("explain", digits, "--html")
+    #expect(flag.status == 3)
+    let function = try Command("explain", digits, "--function", "netwrk")
+    #expect(function.status == 1 && function.errors.contains("error[function.unknown]"))
+    let wrong = try Command("explain", try scratch.file("w.ir", "apus-ir 1\n\nfunc @f(%x: f32[2]) -> f32[3] {\n  return %x\n}\n"))
+    #expect(wrong.status == 1 && wrong.errors.contains("w.ir:"))
+  }
+}
