@@ -37,6 +37,8 @@ private struct DataflowReading {
   private var buffers: [Dataflow.Buffer] = []
   /// The buffer of each value; none for a constant.
   private var positions: [ValueID: Int] = [:]
+  /// The ops that make values without writing memory: what reads these values runs behind them.
+  private var views: [ValueID: Int] = [:]
 
   init(_ host: Function) { self.host = host }
 
@@ -50,11 +52,13 @@ private struct DataflowReading {
     var rows: [Dataflow.Op] = []
     var lastFixed: Int?
     for op in ops {
-      var inputs = (host.operands(of: op) + reads[op, default: []]).compactMap { positions[$0] }
-      inputs = Set(inputs).sorted()
-      var row = Dataflow.Op(inputs: inputs, outputs: [], scratch: inner[op, default: 0])
+      let values = host.operands(of: op) + reads[op, default: []]
+      var row = Dataflow.Op(
+        inputs: Set(values.compactMap { positions[$0] }).sorted(), outputs: [],
+        after: Set(values.compactMap { views[$0] }).sorted(), scratch: inner[op, default: 0])
       if host.opcode(of: op) == .reshape {
         positions[host.result(of: op)] = positions[host.operand(0, of: op)]
+        views[host.result(of: op)] = rows.count
       } else {
         // What is returned as it is made is computed where the caller wants it, and what a custom operation makes is its own.
         let code = host.opcode(of: op)
@@ -65,7 +69,7 @@ private struct DataflowReading {
         row.inPlace = pairs(op).filter { buffers[$0.output].size > 0 }
       }
       if fixed.contains(op) {
-        row.after = lastFixed.map { [$0] } ?? []
+        if let lastFixed { row.after.append(lastFixed) }
         lastFixed = rows.count
       }
       rows.append(row)

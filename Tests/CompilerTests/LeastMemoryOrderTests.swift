@@ -113,4 +113,26 @@ import Testing
     let problems = model.loops.module.verify()
     #expect(problems.isEmpty)
   }
+
+  /// A reshape writes nothing, and stands before what reads it all the same.
+  @Test func viewsStandBeforeTheirReaders() throws {
+    let model = try compile(
+      """
+      func @f(%x: s32[1000], %y: s32[1000]) -> (s32[10], s32[10]) {
+        %0: s32[1000] = scan %x, axis: 0
+        %1: s32[1000] = scan %y, axis: 0
+        %2: s32[10, 100] = reshape %0
+        %3: s32[10, 100] = reshape %1
+        %4: s32[10] = reduce_sum %2, axes: [1]
+        %5: s32[10] = reduce_max %3, axes: [1]
+        return %4, %5
+      }
+
+      """)
+    let found = try #require(model.host.leastMemoryOrder())
+    #expect(found.plan.order != Array(found.plan.order.indices) && found.plan.isProven)
+    let problems = Module(found.host).verify()
+    #expect(problems.isEmpty)
+    #expect(try peak(model) == 4032)
+  }
 }
