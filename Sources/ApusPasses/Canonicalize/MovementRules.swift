@@ -150,9 +150,12 @@ extension Function {
     for axis in outerStarts.indices {
       let (outer, step) = (outerStrides.isEmpty ? 1 : outerStrides[axis], innerStrides.isEmpty ? 1 : innerStrides[axis])
       let scale = isPlanted(.mergedSlicesForgetAStride) ? 1 : step
-      guard let start = try? Dim.sum(innerStarts[axis], Dim.product(.constant(scale), outerStarts[axis])),
+      guard let length = try? Dim.difference(outerLimits[axis], outerStarts[axis]),
+        // Nothing is taken from anywhere: behind the last element of the inner slice may be outside of %x.
+        let start = length == 0 && step != 1
+          ? innerStarts[axis]
+          : try? Dim.sum(innerStarts[axis], Dim.product(.constant(scale), outerStarts[axis])),
         // The end of the last element taken: beyond it the limit of the outer slice may pass that of %x.
-        let length = try? Dim.difference(outerLimits[axis], outerStarts[axis]),
         let limit = step == 1
           ? try? Dim.sum(innerStarts[axis], outerLimits[axis])
           : length == 0
