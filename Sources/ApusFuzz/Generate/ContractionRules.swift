@@ -21,7 +21,7 @@ extension GraphDrawing {
         let cut = moves.before[index] + moves.after[index]
         let spread = max(drawing.least(dims[index + 2]) - 1, 0) * moves.strides[index]
           + (drawing.least(dims[index + 2]) > 0 ? 1 : 0)
-        let missing = max(cut - spread, 0)
+        let missing = max(cut - spread, spread == 0 ? 1 : 0)
         kernel.append((missing + moves.dilations[index] - 1) / moves.dilations[index] + drawing.draw.int(1...3))
       }
       let w = TensorType(element, [dims[1], .constant(drawing.draw.int(1...4))] + kernel.map { .constant($0) })

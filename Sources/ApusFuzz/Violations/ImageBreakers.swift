@@ -23,6 +23,15 @@ extension ConstraintBreakers {
         return true
       },
       "C5": emptyKernel,
+      "C6": { use, draw in
+        let axes = use.operands[0].rank - 2
+        let index = draw.int(0...(axes - 1))
+        use.setSize(0, 2 + index, 0)
+        use.setSize(1, 2 + index, 1)
+        use.set("pads", .ints([Int](repeating: 0, count: 2 * axes)))
+        use.set("output_pads", .ints([Int](repeating: 0, count: axes)))
+        return true
+      },
     ],
     .depthToSpace: ["C1": wrongBlock([1])], .spaceToDepth: ["C1": wrongBlock([2, 3])],
     .resizeAxis: ["C1": oneSize("size")],

@@ -880,6 +880,7 @@ extension OpInfo {
       ConstraintInfo("C3", "`strides`, `dilations` and `output_pads`, if given, have one entry for each spatial axis, `pads` two"),
       ConstraintInfo("C4", "strides and dilations are positive, pads not negative"),
       ConstraintInfo("C5", "the kernel's sizes are positive constants"),
+      ConstraintInfo("C6", "before `pads` are cut off there is an element along each spatial axis: an empty one needs a kernel larger than 1, or `output_pads`"),
     ],
     body: "r = rank(x) - 2\nst = if length(strides) == 0 { repeat(1, r) } else { strides }\ndi = if length(dilations) == 0 { repeat(1, r) } else { dilations }\npa = if length(pads) == 0 { repeat(0, 2 * r) } else { pads }\nop = if length(output_pads) == 0 { repeat(0, r) } else { output_pads }\nreach = di * (shape(w)[2:] - 1)\nspread = pad(x, 0, low: [0, 0] ++ reach, high: [0, 0] ++ (reach + op), interior: [0, 0] ++ (st - 1))\ni = floordiv(shape(w)[0], groups)\no = shape(w)[1]\ngrouped = reshape(w, shape: [groups, i, o] ++ shape(w)[2:])\nswapped = transpose(grouped, perm: [0, 2, 1] ++ range(3, r + 3))\nkernel = reverse(reshape(swapped, shape: [groups * o, i] ++ shape(w)[2:]), axes: range(2, r + 2))\nfull = conv(spread, kernel, dilations: di, groups: groups)\nslice(full, starts: [0, 0] ++ pa[0:r], limits: shape(full)[0:2] ++ (shape(full)[2:] - pa[r:]))",
     maxULP: nil)

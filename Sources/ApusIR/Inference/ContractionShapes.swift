@@ -48,11 +48,13 @@ extension TypeInference {
     shape.append(try sized { () throws(DimOverflow) in try Dim.product(w.dims[1], .constant(groups)) })
     for index in 0..<count {
       let spread = try spread(x.dims[index + 2], interior: sliding.strides[index] - 1)
-      let size = try sized { () throws(DimOverflow) in
+      let full = try sized { () throws(DimOverflow) in
         let reach = try Dim.product(.constant(sliding.dilations[index]), Dim.difference(w.dims[index + 2], 1))
-        let full = try Dim.sum(Dim.sum(spread, reach), .constant(extra[index]))
-        return try Dim.difference(
-          full, Dim.sum(.constant(sliding.before[index]), .constant(sliding.after[index])))
+        return try Dim.sum(Dim.sum(spread, reach), .constant(extra[index]))
+      }
+      try requireAtMost(1, full, "C6", .operand(0), "axis \(index + 2) makes \(text(full)) elements")
+      let size = try sized { () throws(DimOverflow) in
+        try Dim.difference(full, Dim.sum(.constant(sliding.before[index]), .constant(sliding.after[index])))
       }
       try requireNotNegative(size, .attribute("pads"))
       shape.append(size)
