@@ -31,9 +31,11 @@ extension Operation {
   private func gather() throws -> Tensor {
     let (x, indices) = (operands[0], operands[1])
     let axis = int("axis")
-    let positions = try Elements(indices).integers.map { try checked($0, size: x.shape[axis]) }
     let inner = elementCount(x.shape[(axis + 1)...])
     var result = try allocate(x.elementType, x.shape[..<axis] + indices.shape + x.shape[(axis + 1)...])
+    // S6.2
+    if result.count == 0 { return result }
+    let positions = try Elements(indices).integers.map { try checked($0, size: x.shape[axis]) }
     let blocks = elementCount(x.shape[..<axis])
     var from: [Int] = []
     from.reserveCapacity(blocks * positions.count)
@@ -64,8 +66,9 @@ extension Operation {
     let rows = elementCount(indices.shape.dropLast())
     let rest = x.shape[(batch + depth)...]
     let sizes = Array(x.shape[batch..<(batch + depth)])
-    let starts = try blockOffsets(Elements(indices).integers, rows: rows, sizes: sizes)
     var result = try allocate(x.elementType, indices.shape.dropLast() + rest)
+    if result.count == 0 { return result }
+    let starts = try blockOffsets(Elements(indices).integers, rows: rows, sizes: sizes)
     let span = elementCount(sizes)
     let perBatch = batches == 0 ? 1 : max(1, rows / batches)
     let from = starts.indices.map { starts[$0] + $0 / perBatch * span }
