@@ -1,5 +1,6 @@
 import ApusCompiler
 import ApusIR
+import ApusPasses
 import ApusSupport
 import ApusTensor
 import Foundation
@@ -60,6 +61,26 @@ import Testing
     } catch let error as DiagnosticError {
       #expect(error.diagnostics.first?.id == "compile.phase")
     }
+  }
+
+  /// A number for all is repeated in one kernel and read for each of the one row there is.
+  @Test func rowsOfOneAreReadAsRows() throws {
+    var options = CompilerOptions(threads: 1)
+    options.passes = try Pipeline.parse("decompose-composites,fold-constants,form-kernels,fuse-elementwise,fuse-reductions")
+    let text = """
+      apus-ir 1
+
+      func @main(%x: f32[1, 2]) -> f32[1, 1] {
+        %0: f32[1, 1] = logsumexp %x, axes: [0, 1], keep_dims: true
+        return %0
+      }
+
+      """
+    let compiled = try Compiler(options).compile(Module.parse(SourceText(name: "f.ir", text: text)))
+    let problems = compiled.loops.module.verify()
+    #expect(problems.isEmpty)
+    let result = try compiled.executable.run([Tensor([1 as Float, 2], shape: [1, 2])])[0]
+    #expect(abs(result.scalar(at: 0).asDouble - 2.3132617) < 1e-6)
   }
 
   @Test func readsModelsByTheirEndings() throws {

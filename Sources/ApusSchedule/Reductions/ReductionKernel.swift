@@ -163,6 +163,8 @@ extension KernelLowering {
         let trailing = (split..<rank).filter { plan.shape[$0] != 1 }
         let covers = [leading, trailing].map { side in side.count { wide.contains($0) } }
         guard covers[0] == 0 || covers[0] == leading.count, covers[1] == 0 || covers[1] == trailing.count else { return nil }
+        // One number for all is read without an index, but not by what else reads it for each row.
+        if wide.isEmpty, isReadForEachRow(source) { return nil }
       case .constant:
         guard case .scalar? = host.attribute("value", of: op) else { return nil }
       case .size: break
@@ -196,5 +198,16 @@ extension KernelLowering {
       outputs[index] = view(outputs[index], isFullShape(results[index], plan) ? parts : [parts[0]])
     }
     return Sweep(kept: [0], reduced: [1], sizes: parts)
+  }
+
+  /// Whether a value comes of operands of the kernel by other ways than a broadcast, without a fold in between.
+  private func isReadForEachRow(_ value: ValueID) -> Bool {
+    guard let op = host.definingOp(of: value) else {
+      return host.uses(of: value).contains { host.opcode(of: $0.op) != .broadcast }
+    }
+    if host.opcode(of: op).isReduction || host.opcode(of: op) == .broadcast { return false }
+    return host.operands(of: op).contains { operand in
+      emitter.dims(of: operand).isEmpty ? false : isReadForEachRow(operand)
+    }
   }
 }
