@@ -105,7 +105,7 @@ import Testing
   /// What is not built is refused, not ignored.
   @Test(arguments: [
     ["run", "--precision=bf16"], ["run", "--deterministic"], ["run", "--plan=exact"], ["run", "--memory-budget=1g"],
-    ["compile"], ["explain"], ["profile"], ["diff"], ["plan"], ["cost"], ["tune"], ["reduce"], ["serve"], ["cache"],
+    ["compile"], ["profile"], ["diff"], ["cost"], ["tune"], ["reduce"], ["serve"], ["cache"],
   ])
   func unbuiltFeaturesDoNotExist(_ arguments: [String]) throws {
     #expect(try Command(arguments + [digits]).status == 3)

@@ -59,6 +59,10 @@ struct Knobs {
         name: "fast-math", summary: "rewrites that change -0, NaN or rounding (--fast-math)", value: "false",
         source: "default"),
       Knob(
+        name: "solver", summary: "the library that solves integer programs, HiGHS or CBC (APUS_SOLVER)",
+        value: environment["APUS_SOLVER"] ?? "the installed one",
+        source: environment["APUS_SOLVER"] == nil ? "default" : "APUS_SOLVER"),
+      Knob(
         name: "bug-folder", summary: "where a folder appears that reproduces a bug of Apus (TMPDIR)",
         value: environment["TMPDIR"] ?? "/tmp", source: environment["TMPDIR"] == nil ? "default" : "TMPDIR"),
       Knob(
