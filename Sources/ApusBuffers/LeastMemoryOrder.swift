@@ -88,8 +88,9 @@ private struct DataflowReading {
   private func bytes(of value: ValueID) throws -> Int {
     let type = host.type(of: value)
     let bytes = try Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(host.symbols.usualSize)
-    let alignment = ArenaPlan.alignment
-    return (bytes + alignment - 1) / alignment * alignment
+    let (rounded, overflow) = bytes.addingReportingOverflow(ArenaPlan.alignment - 1)
+    if overflow { throw DimOverflow() }
+    return rounded / ArenaPlan.alignment * ArenaPlan.alignment
   }
 
   /// What the regions of each op read of the body's values, the bytes of the values in them, and the ops that stay in order.
@@ -105,7 +106,11 @@ private struct DataflowReading {
       // What a kernel computes on the way lies in registers.
       let owner = host.owner(of: host.block(of: op))
       guard owner.map({ host.opcode(of: $0) != .kernel }) ?? true, host.opcode(of: op) != .reshape else { continue }
-      for value in host.results(of: op) { inner[outer, default: 0] += try bytes(of: value) }
+      for value in host.results(of: op) {
+        let (sum, overflow) = inner[outer, default: 0].addingReportingOverflow(try bytes(of: value))
+        if overflow { throw DimOverflow() }
+        inner[outer] = sum
+      }
     }
     return (reads, inner, fixed)
   }

@@ -135,4 +135,23 @@ import Testing
     #expect(problems.isEmpty)
     #expect(try peak(model) == 4032)
   }
+
+  /// Sizes at the end of what an address holds leave the order as it is.
+  @Test func hugeValuesHaveNoPlan() throws {
+    let text = """
+      apus-ir 1
+
+      func @f(%x: f32[2305843009213693951]) -> f32[2305843009213693951] {
+        %0: f32[2305843009213693951] = scan %x, axis: 0
+        %1: f32[2305843009213693951] = scan %0, axis: 0
+        return %1
+      }
+
+      """
+    var timing = Timing()
+    let host = try Compiler(CompilerOptions(threads: 1))
+      .fuse(Module.parse(SourceText(name: "f.ir", text: text)), timing: &timing).host
+    let isPlanned = host.leastMemoryOrder() != nil
+    #expect(!isPlanned)
+  }
 }

@@ -91,10 +91,8 @@ public struct Explanation: Sendable {
     order = loops.order
     plan = try loops.plan.instance(symbols.usualSize).plan
     arena = symbols.text(loops.plan.peak)
-    let used = Dictionary(uniqueKeysWithValues: symbols.ids.filter { symbols[$0].origin == .argument }.map {
-      (symbols[$0].name, symbols.usualSize($0))
-    })
-    sizes = used
+    let open = symbols.ids.filter { symbols[$0].origin == .argument }
+    sizes = Dictionary(open.map { (symbols.text(.symbol($0)), symbols.usualSize($0)) }) { first, _ in first }
     let reading = BufferReading(loops)
     constantBytes = reading.constantBytes
     kernels = reading.launches.map { launch in
