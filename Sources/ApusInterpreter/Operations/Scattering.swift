@@ -15,7 +15,6 @@ extension Operation {
     try require(
       updates.shape == Array(indices.shape.dropLast() + rest),
       "`updates` has shape \(updates.shape), not \(indices.shape.dropLast() + rest)")
-    if updates.count == 0 { return x }
     let starts = try blockOffsets(
       Elements(indices).integers, rows: elementCount(indices.shape.dropLast()), sizes: Array(x.shape[..<depth]))
     let block = elementCount(rest)
