@@ -181,12 +181,7 @@ struct Bufferization {
         + (callee.sizes.isEmpty ? [] : [NamedAttribute("sizes", .dims(callee.sizes))]))
   }
 
-  /// The buffer that views look at.
-  func root(of buffer: ValueID) -> ValueID {
-    var buffer = buffer
-    while let op = result.definingOp(of: buffer), result.opcode(of: op) == .view { buffer = result.operand(0, of: op) }
-    return buffer
-  }
+  func root(of buffer: ValueID) -> ValueID { result.viewedBuffer(buffer) }
 
   mutating func inside(region index: Int, of op: OpID, _ body: (inout Bufferization) throws -> Void) rethrows {
     let outer = block
@@ -217,13 +212,7 @@ struct Bufferization {
 
   func isSizedByData(_ value: ValueID) -> Bool { isSizedByData(host.type(of: value)) }
 
-  func isSizedByData(_ type: TensorType) -> Bool {
-    var found = false
-    for dim in type.dims {
-      dim.forEachSymbol { if host.symbols[$0].origin == .value { found = true } }
-    }
-    return found
-  }
+  func isSizedByData(_ type: TensorType) -> Bool { host.symbols.areDefinedByData(type.dims) }
 
   private func place(of op: OpID) -> Place {
     if case .place(let place) = host.location(of: op) { place } else { .none }
@@ -267,5 +256,23 @@ struct Bufferization {
       emit(.yield, [], [])
       block = outer
     }
+  }
+}
+
+extension SymbolTable {
+  /// Whether a run finds one of the sizes out while it computes.
+  func areDefinedByData(_ dims: [Dim]) -> Bool {
+    var found = false
+    for dim in dims { dim.forEachSymbol { if self[$0].origin == .value { found = true } } }
+    return found
+  }
+}
+
+extension Function {
+  /// The buffer that a view looks at, through all views of views; any other buffer itself.
+  public func viewedBuffer(_ buffer: ValueID) -> ValueID {
+    var buffer = buffer
+    while let op = definingOp(of: buffer), opcode(of: op) == .view { buffer = operand(0, of: op) }
+    return buffer
   }
 }

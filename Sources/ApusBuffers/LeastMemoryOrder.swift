@@ -3,19 +3,18 @@ import ApusMemory
 import ApusSupport
 
 extension Function {
-  /// The order of a host's ops in which the arena is likely smallest, and the host in that order; nil where sizes overflow.
-  /// The plan's bound holds for the arena in any order if the host neither branches nor loops: what that takes is estimated.
+  /// The order of a host's ops in which the arena is likely smallest, and the host in that order if it is another; nil where
+  /// sizes overflow. The plan's bound holds for the arena in any order if the host neither branches nor loops: what that takes is estimated.
   ///
   /// Phase `fused`. Only the ops of the body itself move; what is computed within an `if` or a `while` stays, and so does the
   /// order of effects, and of ops whose sizes data define.
-  public func leastMemoryOrder(effort: OrderEffort = .quick) -> (plan: OrderPlan, host: Function)? {
+  public func leastMemoryOrder(effort: OrderEffort = .quick) -> (plan: OrderPlan, host: Function?)? {
     var reading = DataflowReading(self)
     guard let graph = try? reading.dataflow(), let end = terminator(of: entry) else { return nil }
     let plan = planOrder(graph, effort: effort)
+    if plan.order == Array(graph.ops.indices) { return (plan, nil) }
     var ordered = self
-    if plan.order != Array(graph.ops.indices) {
-      for position in plan.order { ordered.move(reading.ops[position], to: .before(end)) }
-    }
+    for position in plan.order { ordered.move(reading.ops[position], to: .before(end)) }
     return (plan, ordered)
   }
 }
@@ -123,17 +122,11 @@ private struct DataflowReading {
     }
     if host.results(of: op).contains(where: isSizedByData) { return true }
     return host.attributes(of: op).contains { attribute in
-      if case .dims(let dims) = attribute.value { isDefinedByData(dims) } else { false }
+      if case .dims(let dims) = attribute.value { host.symbols.areDefinedByData(dims) } else { false }
     }
   }
 
-  private func isSizedByData(_ value: ValueID) -> Bool { isDefinedByData(host.type(of: value).dims) }
-
-  private func isDefinedByData(_ dims: [Dim]) -> Bool {
-    var isFound = false
-    for dim in dims { dim.forEachSymbol { if host.symbols[$0].origin == .value { isFound = true } } }
-    return isFound
-  }
+  private func isSizedByData(_ value: ValueID) -> Bool { host.symbols.areDefinedByData(host.type(of: value).dims) }
 
   /// The operands that a kernel may write its result over.
   private func pairs(_ op: OpID) -> [Dataflow.InPlace] {

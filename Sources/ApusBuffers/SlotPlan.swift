@@ -63,7 +63,7 @@ struct SlotPlan {
     func cost(_ index: Int) -> (Int, Int, Int) {
       (max(usual - rooms[index].usual, 0), waste(rooms[index], size), rooms[index].usual)
     }
-    guard let slot = free.min(by: { cost($0) < cost($1) }) else {
+    guard let slot = free.map({ (slot: $0, cost: cost($0)) }).min(by: { $0.cost < $1.cost })?.slot else {
       slots[buffer] = rooms.count
       rooms.append(Slot(sizes: [size], usual: usual, lifetimes: [lifetime]))
       return

@@ -5,13 +5,13 @@ import Testing
   @Test func aShortCampaign() throws {
     let scratch = try Scratch()
     let arguments = [
-      "fuzz", "--cases", "5", "--seed", "1", "--workers", "2", "--corpus", scratch.path("corpus"), "--log",
-      scratch.path("log.jsonl"),
+      "fuzz", "--cases", "5", "--seed", "1", "--ops", "12", "--workers", "2", "--corpus", scratch.path("corpus"),
+      "--log", scratch.path("log.jsonl"),
     ]
     let json = try Command(arguments + ["--json"]).json()
     #expect(json["schema_version"] as? Int == 1 && json["cases"] as? Int == 5 && json["seed"] as? Int == 1)
     #expect(json["valid_rate"] as? Double == 1 && json["lost_workers"] as? Int == 0, "\(json)")
-    #expect(try #require(json["pairs_reached"] as? Int) > 3)
+    #expect(try #require(json["pairs_reached"] as? Int) > 10)
     let violations = try #require(json["violations"] as? Int)
     #expect((1...20).contains(violations) && (json["missing_constraints"] as? [String])?.isEmpty == false)
     // The next one goes on.

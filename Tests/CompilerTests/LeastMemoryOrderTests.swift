@@ -78,7 +78,8 @@ import Testing
 
       """
     let model = try compile(text)
-    let ordered = try #require(model.host.leastMemoryOrder()).host
+    let found = try #require(model.host.leastMemoryOrder())
+    let ordered = try #require(found.host)
     #expect(ordered.allOps().filter { ordered.opcode(of: $0) == .assert }.map { ordered.string("message", of: $0) }
       == ["first", "second"])
     let problems = Module(ordered).verify() + model.loops.module.verify()
@@ -131,7 +132,8 @@ import Testing
       """)
     let found = try #require(model.host.leastMemoryOrder())
     #expect(found.plan.order != Array(found.plan.order.indices) && found.plan.isProven)
-    let problems = Module(found.host).verify()
+    let ordered = try #require(found.host)
+    let problems = Module(ordered).verify()
     #expect(problems.isEmpty)
     #expect(try peak(model) == 4032)
   }

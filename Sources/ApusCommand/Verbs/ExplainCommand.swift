@@ -54,11 +54,7 @@ extension Explanation {
 
   private static func proof(_ peak: Int, _ bound: Int, _ what: String) -> String {
     if peak <= bound { return "no plan \(what) takes less" }
-    return "no plan \(what) takes less than \(bound) bytes (gap \((gap(peak, bound) * 100).rounded(to: 1)) %)"
-  }
-
-  fileprivate static func gap(_ peak: Int, _ bound: Int) -> Double {
-    peak <= bound ? 0 : Double(peak - bound) / Double(max(bound, 1))
+    return "no plan \(what) takes less than \(bound) bytes (gap \((gap(of: peak, above: bound) * 100).rounded(to: 1)) %)"
   }
 }
 
@@ -88,7 +84,7 @@ extension Explanation {
       ("order", order.map { order in
         let bound = min(order.bound, plan.peak)
         return .object([
-          ("bound_bytes", .int(bound)), ("gap", .number(Self.gap(plan.peak, bound))), ("method", .string(order.method)),
+          ("bound_bytes", .int(bound)), ("gap", .number(gap(of: plan.peak, above: bound))), ("method", .string(order.method)),
         ])
       } ?? .null),
       ("kernels", .list(kernels.map { kernel in

@@ -106,7 +106,7 @@ public struct Explanation: Sendable {
 }
 
 extension LoopsModule {
-  /// The names of the ops that a launch computes; of one that finds out sizes, none.
+  /// The names of the ops that a launch computes; `sizes` for one that finds out those of the next.
   fileprivate func ops(of launch: OpID) -> [String] {
     guard let kernel = kernels[launch] else { return ["sizes"] }
     return scheduled.ops(in: scheduled.region(0, of: kernel)).map { scheduled.opcode(of: $0) }
@@ -155,8 +155,7 @@ private struct BufferReading {
   }
 
   private func place(of buffer: ValueID) -> Explanation.Value.Place {
-    var root = buffer
-    while let op = host.definingOp(of: root), host.opcode(of: op) == .view { root = host.operand(0, of: op) }
+    let root = host.viewedBuffer(buffer)
     if let origin = host.parameterOrigin(of: root), origin.block == host.entry {
       return origin.index < loops.inputCount
         ? .input(host.name(of: root) ?? "input_\(origin.index)") : .output(origin.index - loops.inputCount)

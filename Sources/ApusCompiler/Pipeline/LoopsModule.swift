@@ -56,13 +56,10 @@ public struct LoopsModule: Sendable {
     if let found = host.leastMemoryOrder() {
       let isStraight = host.ops(in: host.entry).allSatisfy { ![.if, .while].contains(host.opcode(of: $0)) }
       order = isStraight ? found.plan : nil
-      if found.plan.order != Array(found.plan.order.indices) {
-        let other = try bufferize(found.host, callee: code)
+      if let ordered = found.host {
+        let other = try bufferize(ordered, callee: code)
         func peak(_ plan: ArenaPlan) -> Int? { try? plan.peak.evaluate(host.symbols.usualSize) }
-        if let a = peak(bufferized.plan), let b = peak(other.plan), b < a {
-          bufferized = other
-          host = found.host
-        }
+        if let a = peak(bufferized.plan), let b = peak(other.plan), b < a { (bufferized, host) = (other, ordered) }
       }
     }
     var module = Module()

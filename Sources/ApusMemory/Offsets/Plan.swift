@@ -36,5 +36,5 @@ public struct Plan: Sendable, Hashable {
   public var isOptimal: Bool { peak <= bound }
 
   /// 0 when the plan is proven optimal, else the share by which it may be above the optimum.
-  public var gap: Double { peak <= bound ? 0 : Double(peak - bound) / Double(max(bound, 1)) }
+  public var gap: Double { ApusMemory.gap(of: peak, above: bound) }
 }

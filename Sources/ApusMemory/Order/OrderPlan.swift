@@ -22,7 +22,7 @@ public struct OrderPlan: Sendable, Hashable {
   public var isProven: Bool { peak <= bound }
 
   /// 0 when the order is proven optimal, else the share by which its peak may be above the optimum.
-  public var gap: Double { isProven ? 0 : Double(peak - bound) / Double(max(bound, 1)) }
+  public var gap: Double { ApusMemory.gap(of: peak, above: bound) }
 }
 
 /// How far the search for an order goes. All limits are counts, so that equal graphs get equal orders on any machine.
