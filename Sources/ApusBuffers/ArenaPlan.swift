@@ -25,6 +25,9 @@ public struct ArenaPlan: Sendable {
   /// Offsets are multiples of it.
   public static let alignment = 64
 
+  /// The bytes of the arena at usual sizes.
+  public func usualPeak(_ symbols: SymbolTable) -> Int { (try? peak.evaluate(symbols.usualSize)) ?? .max }
+
   /// The plan for given sizes, and the problem that it solves.
   ///
   /// Throws `memory.overflow` when these sizes do not fit in 64 bits.
@@ -80,7 +83,7 @@ extension Bufferization {
       guard let op = function.definingOp(of: entry.buffer) else { continue }
       function.setAttribute("offset", .dims([entry.offset]), of: op)
     }
-    return BufferizedHost(function: function, plan: plan, kernels: kernels)
+    return BufferizedHost(function: function, plan: plan, kernels: kernels, parts: parts)
   }
 
   /// Checks the plan where all sizes are least, where they are alike, and where they differ.

@@ -32,6 +32,8 @@ public struct BufferizedHost: Sendable {
   public var plan: ArenaPlan
   /// The kernel of phase `fused` that each `launch` computes; not those that measure.
   public var kernels: [OpID: OpID]
+  /// The values that lie in the memory of others.
+  public var parts: Parts
 }
 
 /// Turns the values of a host function of phase `fused` into buffers.
@@ -42,18 +44,42 @@ public struct BufferizedHost: Sendable {
 /// The one place that decides which values share memory: `reshape` is a view, a result that is returned is
 /// computed where the caller wants it, an elementwise kernel may write over an operand that nobody else needs,
 /// everything else whose size follows from the inputs' lies in the arena at an offset planned from lifetimes,
-/// and what is sized by data is allocated when its size is known.
+/// and what is sized by data is allocated when its size is known. Operands of a concat are made in its result, and slices are
+/// views, as far as the arena does not grow by it (`Parts`).
 ///
-/// - Parameter callee: what each `kernel` op becomes.
+/// - Parameters:
+///   - parts: the values that lie in the memory of others, where that is decided.
+///   - callee: what each `kernel` op becomes, but for the operands of its concat that are in their place already.
 /// - Throws: `DiagnosticError`; `memory.overflow` when the arena does not fit in 64 bits.
-public func bufferize(_ host: Function, callee: (OpID) throws -> KernelCode) throws -> BufferizedHost {
-  var bufferization = Bufferization(host)
-  try bufferization.lower(callee: callee)
-  return try bufferization.plan()
+public func bufferize(
+  _ host: Function, parts: Parts? = nil, callee: (OpID, _ inPlace: Set<Int>) throws -> KernelCode
+) throws -> BufferizedHost {
+  func attempt(_ parts: Parts) throws -> BufferizedHost {
+    var bufferization = Bufferization(host, parts)
+    try bufferization.lower(callee: callee)
+    return try bufferization.plan()
+  }
+  if let parts { return try attempt(parts) }
+  let candidates = PartCandidates(host)
+  var best = try attempt(candidates.free)
+  /// Takes more parts unless the arena grows.
+  func extend(by more: [Parts]) throws -> Bool {
+    var parts = best.parts
+    for part in more { parts.formUnion(part) }
+    let other = try attempt(parts)
+    guard other.plan.usualPeak(host.symbols) <= best.plan.usualPeak(host.symbols) else { return false }
+    best = other
+    return true
+  }
+  if candidates.others.isEmpty { return best }
+  if try extend(by: candidates.others) { return best }
+  for part in candidates.others.prefix(PartCandidates.mostAttempts) { _ = try extend(by: [part]) }
+  return best
 }
 
 struct Bufferization {
   let host: Function
+  let parts: Parts
   var result: Function
   /// The buffer of each value of the host.
   private var buffers: [ValueID: ValueID] = [:]
@@ -70,8 +96,9 @@ struct Bufferization {
   private var location: LocationID = .none
   private(set) var kernels: [OpID: OpID] = [:]
 
-  init(_ host: Function) {
+  init(_ host: Function, _ parts: Parts) {
     self.host = host
+    self.parts = parts
     var order: [OpID: Int] = [:]
     for (place, op) in host.allOps().enumerated() { order[op] = place }
     self.order = order
@@ -83,7 +110,7 @@ struct Bufferization {
 
   // MARK: The function
 
-  mutating func lower(callee: (OpID) throws -> KernelCode) throws {
+  mutating func lower(callee: (OpID, Set<Int>) throws -> KernelCode) throws {
     for parameter in host.parameters {
       bind(parameter, to: result.addParameter(bufferType(of: parameter), name: host.name(of: parameter)))
     }
@@ -117,14 +144,14 @@ struct Bufferization {
     result.resultNames = host.resultNames
   }
 
-  mutating func lower(_ source: BlockID, _ callee: (OpID) throws -> KernelCode) throws {
+  mutating func lower(_ source: BlockID, _ callee: (OpID, Set<Int>) throws -> KernelCode) throws {
     for op in host.ops(in: source) where !host.opcode(of: op).isTerminator {
       location = result.importLocation(host.locationID(of: op), of: host)
       try lower(op, callee)
     }
   }
 
-  private mutating func lower(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
+  private mutating func lower(_ op: OpID, _ callee: (OpID, Set<Int>) throws -> KernelCode) throws {
     switch host.opcode(of: op) {
     case .constant:
       let value = host.result(of: op)
@@ -155,8 +182,9 @@ struct Bufferization {
     }
   }
 
-  private mutating func lowerKernel(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
-    let code = try callee(op)
+  private mutating func lowerKernel(_ op: OpID, _ callee: (OpID, Set<Int>) throws -> KernelCode) throws {
+    if bindPart(op) { return }
+    let code = try callee(op, parts.operandsInPlace(of: op))
     let operands = host.operands(of: op).map { buffer($0) }
     let results = host.results(of: op)
     var sizes: [ValueID] = []
@@ -167,7 +195,7 @@ struct Bufferization {
       sizes = [emit(.load, [counts, index], .index)]
     }
     for value in results {
-      let room = destinations[value] ?? (sizes.isEmpty ? reusable(for: value, by: op) : nil)
+      let room = place(of: value) ?? (sizes.isEmpty ? reusable(for: value, by: op) : nil)
       bind(value, to: room ?? emit(.alloc, sizes, bufferType(of: value)))
     }
     kernels[launch(code.compute, operands + results.map { buffer($0) })] = op
@@ -199,8 +227,11 @@ struct Bufferization {
 
   mutating func bind(_ value: ValueID, to buffer: ValueID) {
     buffers[value] = buffer
-    inhabitants[root(of: buffer), default: []].append(value)
+    inhabit(buffer, value)
   }
+
+  /// Notes a value that lies, or will lie, in a buffer.
+  mutating func inhabit(_ buffer: ValueID, _ value: ValueID) { inhabitants[root(of: buffer), default: []].append(value) }
 
   func bufferType(of value: ValueID) -> TensorType { host.type(of: value).with(form: .buffer) }
 

@@ -6,7 +6,7 @@ import ApusSupport
 /// One whose size is known before lives in a buffer made before, which each branch or round writes at its end. One whose
 /// size only the branch or round tells is a buffer that it yields.
 extension Bufferization {
-  mutating func lowerIf(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
+  mutating func lowerIf(_ op: OpID, _ callee: (OpID, Set<Int>) throws -> KernelCode) throws {
     let condition = load(host.operand(0, of: op))
     let results = host.results(of: op)
     let (open, closed) = partition(results.map { isSizedByData($0) })
@@ -22,7 +22,7 @@ extension Bufferization {
     for (index, value) in zip(open, result.results(of: branch)) { bind(results[index], to: value) }
   }
 
-  mutating func lowerWhile(_ op: OpID, _ callee: (OpID) throws -> KernelCode) throws {
+  mutating func lowerWhile(_ op: OpID, _ callee: (OpID, Set<Int>) throws -> KernelCode) throws {
     let (initial, results) = (host.operands(of: op), host.results(of: op))
     let (head, body) = (host.region(0, of: op), host.region(1, of: op))
     let parameters = [head, body].map { host.parameters(of: $0) }
@@ -54,7 +54,7 @@ extension Bufferization {
 
   /// Lowers a region that yields: its closed values are written to `targets`, its open ones yielded on.
   private mutating func lowerYielding(
-    _ body: BlockID, _ open: [Int], _ closed: [Int], to targets: [ValueID], _ callee: (OpID) throws -> KernelCode
+    _ body: BlockID, _ open: [Int], _ closed: [Int], to targets: [ValueID], _ callee: (OpID, Set<Int>) throws -> KernelCode
   ) throws {
     try lower(body, callee)
     let yielded = yielded(by: body)

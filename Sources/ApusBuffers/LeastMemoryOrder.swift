@@ -8,8 +8,12 @@ extension Function {
   ///
   /// Phase `fused`. Only the ops of the body itself move; what is computed within an `if` or a `while` stays, and so does the
   /// order of effects, and of ops whose sizes data define.
-  public func leastMemoryOrder(effort: OrderEffort = .quick) -> (plan: OrderPlan, host: Function?)? {
-    var reading = DataflowReading(self)
+  ///
+  /// - Parameter parts: the values that lie in the memory of others.
+  public func leastMemoryOrder(
+    parts: Parts = Parts(), effort: OrderEffort = .quick
+  ) -> (plan: OrderPlan, host: Function?)? {
+    var reading = DataflowReading(self, parts)
     guard let graph = try? reading.dataflow(), let end = terminator(of: entry) else { return nil }
     let plan = planOrder(graph, effort: effort)
     if plan.order == Array(graph.ops.indices) { return (plan, nil) }
@@ -29,8 +33,12 @@ extension SymbolTable {
 }
 
 /// A host's body as ops that read and write memory of the arena: inputs, constants and outputs have memory of their own.
+///
+/// What is made in its place in a concat is counted from there on until the concat has no readers, and the concat only for the
+/// rest. In truth its memory is there as a whole with its first operand, so that bounds hold.
 private struct DataflowReading {
   private let host: Function
+  private let parts: Parts
   /// The ops that may move, in the order they have.
   private(set) var ops: [OpID] = []
   private var buffers: [Dataflow.Buffer] = []
@@ -38,8 +46,13 @@ private struct DataflowReading {
   private var positions: [ValueID: Int] = [:]
   /// The ops that make values without writing memory: what reads these values runs behind them.
   private var views: [ValueID: Int] = [:]
+  /// By buffer: those that hold operands of the concat in it.
+  private var pieces: [Int: Set<Int>] = [:]
 
-  init(_ host: Function) { self.host = host }
+  init(_ host: Function, _ parts: Parts) {
+    self.host = host
+    self.parts = parts
+  }
 
   mutating func dataflow() throws -> Dataflow {
     let results = host.terminator(of: host.entry).map { host.operands(of: $0) } ?? []
@@ -52,20 +65,26 @@ private struct DataflowReading {
     var lastFixed: Int?
     for op in ops {
       let values = host.operands(of: op) + reads[op, default: []]
+      let held = Set(values.compactMap { positions[$0] })
       var row = Dataflow.Op(
-        inputs: Set(values.compactMap { positions[$0] }).sorted(), outputs: [],
+        inputs: held.reduce(held) { $0.union(pieces[$1] ?? []) }.sorted(), outputs: [],
         after: Set(values.compactMap { views[$0] }).sorted(), scratch: inner[op, default: 0])
-      if host.opcode(of: op) == .reshape {
+      if host.opcode(of: op) == .reshape || parts.slices[op] != nil {
         positions[host.result(of: op)] = positions[host.operand(0, of: op)]
         views[host.result(of: op)] = rows.count
       } else {
         // What is returned as it is made is computed where the caller wants it, and what a custom operation makes is its own.
         let code = host.opcode(of: op)
         for value in host.results(of: op) {
-          let isElsewhere = code == .customCall || code == .kernel && results.contains(value) || isSizedByData(value)
-          row.outputs.append(add(value, bytes: isElsewhere ? 0 : try bytes(of: value)))
+          let isElsewhere = code == .customCall || isReturned(value, results) || isSizedByData(value)
+          var bytes = isElsewhere ? 0 : try bytes(of: value)
+          let inPlace = parts.values(inPlaceOf: op)
+          for piece in inPlace { bytes -= try self.bytes(of: piece) }
+          row.outputs.append(add(value, bytes: max(bytes, 0)))
+          let held = Set(inPlace.compactMap { positions[$0] })
+          if !held.isEmpty { pieces[buffers.count - 1] = held.reduce(held) { $0.union(pieces[$1] ?? []) } }
         }
-        row.inPlace = pairs(op).filter { buffers[$0.output].size > 0 }
+        row.inPlace = inPlacePairs(op)
       }
       if fixed.contains(op) {
         if let lastFixed { row.after.append(lastFixed) }
@@ -73,7 +92,10 @@ private struct DataflowReading {
       }
       rows.append(row)
     }
-    for value in results { if let position = positions[value] { buffers[position].isResult = true } }
+    for value in results {
+      guard let position = positions[value] else { continue }
+      for held in (pieces[position] ?? []).union([position]) { buffers[held].isResult = true }
+    }
     return try Dataflow(buffers: buffers, ops: rows)
   }
 
@@ -127,6 +149,22 @@ private struct DataflowReading {
   }
 
   private func isSizedByData(_ value: ValueID) -> Bool { host.symbols.areDefinedByData(host.type(of: value).dims) }
+
+  /// Whether a value is made in the caller's memory.
+  private func isReturned(_ value: ValueID, _ results: [ValueID]) -> Bool {
+    guard let op = host.definingOp(of: value), host.opcode(of: op) == .kernel else { return false }
+    if results.contains(value) { return true }
+    return parts.pieces[value].map { isReturned(host.result(of: $0.kernel), results) } ?? false
+  }
+
+  /// What a kernel may write its result over. A concat is written over whole: its operands stay as parts of the result.
+  private mutating func inPlacePairs(_ op: OpID) -> [Dataflow.InPlace] {
+    let found = pairs(op).filter { buffers[$0.output].size > 0 && parts.pieces[host.result(of: op)] == nil }
+    guard let pair = found.first(where: { pieces[$0.input] != nil }) else { return found }
+    buffers[pair.output].size = min(buffers[pair.output].size, buffers[pair.input].size)
+    pieces[pair.output] = pieces[pair.input]
+    return [pair]
+  }
 
   /// The operands that a kernel may write its result over.
   private func pairs(_ op: OpID) -> [Dataflow.InPlace] {

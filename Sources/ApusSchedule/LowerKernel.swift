@@ -11,12 +11,16 @@ public struct LoweredKernel: Sendable {
 
 /// Lowers one kernel of a host function to loops, as its `schedule` attribute says.
 ///
+/// - Parameter inPlace: the operands of the concat that the kernel yields which lie in their place in the result when it runs.
 /// Throws `schedule.unsupported` for an op that has no loops yet.
-public func lowerKernel(_ kernel: OpID, in host: Function, name: String) throws -> LoweredKernel {
+public func lowerKernel(
+  _ kernel: OpID, in host: Function, name: String, inPlace: Set<Int> = []
+) throws -> LoweredKernel {
   guard case .schedule(let schedule)? = host.attribute("schedule", of: kernel) else {
     preconditionFailure("a kernel is scheduled before it is lowered")
   }
   var lowering = KernelLowering(kernel, in: host, name: name, schedule: schedule)
+  lowering.inPlace = inPlace
   switch host.kernelKind(of: kernel) {
   case .map: try lowering.lowerMap()
   case .reduction: try lowering.lowerReduction()

@@ -60,7 +60,7 @@ extension Explanation {
 
 extension Explanation.Value {
   fileprivate var text: String {
-    let size = bytes.map { ", \($0) bytes" } ?? ""
+    let size = (start.map { " from byte \($0)" } ?? "") + (bytes.map { ", \($0) bytes" } ?? "")
     return switch place {
     case .input(let name): "\(type) input \(name)\(size)"
     case .output(let index): "\(type) output \(index)\(size)"
@@ -111,6 +111,7 @@ extension Explanation.Value {
         ]
       case .own: [("place", .string("own"))]
       }
-    return .object([("type", .string(type)), ("bytes", bytes.map { .int($0) } ?? .null)] + placed)
+    let start = start.map { [("start", JSONValue.string($0))] } ?? []
+    return .object([("type", .string(type)), ("bytes", bytes.map { .int($0) } ?? .null)] + placed + start)
   }
 }

@@ -23,6 +23,8 @@ public struct Explanation: Sendable {
 
     public var type: String
     public var place: Place
+    /// The byte of an input, an output or a constant with which it begins, as an expression of the sizes; `nil` for the first.
+    public var start: String?
     /// For the sizes that are assumed; `nil` where data decide.
     public var bytes: Int?
   }
@@ -151,10 +153,26 @@ private struct BufferReading {
   func value(_ buffer: ValueID) -> Explanation.Value {
     let type = host.type(of: buffer)
     let bytes = try? Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(host.symbols.usualSize)
-    return Explanation.Value(type: host.symbols.text(type.with(form: .tensor)), place: place(of: buffer), bytes: bytes)
+    let part = partStart(of: buffer)
+    return Explanation.Value(
+      type: host.symbols.text(type.with(form: .tensor)), place: place(of: buffer, part),
+      start: part == 0 || entries[host.viewedBuffer(buffer)] != nil ? nil : host.symbols.text(part), bytes: bytes)
   }
 
-  private func place(of buffer: ValueID) -> Explanation.Value.Place {
+  /// The bytes before the part of its memory that a view looks at.
+  private func partStart(of buffer: ValueID) -> Dim {
+    var (start, buffer) = (Dim.constant(0), buffer)
+    while let op = host.definingOp(of: buffer), host.opcode(of: op) == .view {
+      let element = Dim.constant(host.type(of: buffer).element.byteCount)
+      if let offset = host.dims("offset", of: op)?.first, let sum = try? Dim.sum(start, Dim.product(offset, element)) {
+        start = sum
+      }
+      buffer = host.operand(0, of: op)
+    }
+    return start
+  }
+
+  private func place(of buffer: ValueID, _ part: Dim) -> Explanation.Value.Place {
     let root = host.viewedBuffer(buffer)
     if let origin = host.parameterOrigin(of: root), origin.block == host.entry {
       return origin.index < loops.inputCount
@@ -164,6 +182,7 @@ private struct BufferReading {
     guard let entry = entries[root] else { return .own }
     let end = min(entry.lifetime.upperBound, launchesBefore.count - 1)
     let first = launchesBefore[entry.lifetime.lowerBound]
-    return .arena(offset: host.symbols.text(entry.offset), kernels: first...max(first, launchesBefore[end] - 1))
+    let offset = (try? Dim.sum(entry.offset, part)) ?? entry.offset
+    return .arena(offset: host.symbols.text(offset), kernels: first...max(first, launchesBefore[end] - 1))
   }
 }

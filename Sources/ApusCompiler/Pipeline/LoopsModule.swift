@@ -42,29 +42,31 @@ public struct LoopsModule: Sendable {
       }
       return KernelCallee(name: name, sizes: lowered.sizes)
     }
-    var codes: [OpID: KernelCode] = [:]
-    func code(_ kernel: OpID) throws -> KernelCode {
-      if let known = codes[kernel] { return known }
+    var codes: [CodeKey: KernelCode] = [:]
+    func code(_ kernel: OpID, inPlace: Set<Int>) throws -> KernelCode {
+      let key = CodeKey(kernel: kernel, inPlace: inPlace)
+      if let known = codes[key] { return known }
       let code = KernelCode(
-        compute: callee(try lowerKernel(kernel, in: host, name: "kernel")),
+        compute: callee(try lowerKernel(kernel, in: host, name: "kernel", inPlace: inPlace)),
         measure: try lowerKernelSizes(kernel, in: host, name: "kernel").map(callee))
-      codes[kernel] = code
+      codes[key] = code
       return code
     }
     var bufferized = try bufferize(host, callee: code)
     // Kernels are as fast in any order: the one that needs less memory is taken.
-    if let found = host.leastMemoryOrder() {
+    if let found = host.leastMemoryOrder(parts: bufferized.parts) {
       let isStraight = host.ops(in: host.entry).allSatisfy { ![.if, .while].contains(host.opcode(of: $0)) }
       order = isStraight ? found.plan : nil
       if let ordered = found.host {
-        let other = try bufferize(ordered, callee: code)
-        func peak(_ plan: ArenaPlan) -> Int? { try? plan.peak.evaluate(host.symbols.usualSize) }
-        if let a = peak(bufferized.plan), let b = peak(other.plan), b < a { (bufferized, host) = (other, ordered) }
+        let other = try bufferize(ordered, parts: bufferized.parts, callee: code)
+        if other.plan.usualPeak(host.symbols) < bufferized.plan.usualPeak(host.symbols) { (bufferized, host) = (other, ordered) }
       }
     }
     var module = Module()
     module.add(bufferized.function)
-    for kernel in kernels { module.add(kernel) }
+    // What only a way that was not taken would launch is no part of it.
+    let launched = Set(bufferized.function.allOps().compactMap { bufferized.function.string("callee", of: $0) })
+    for kernel in kernels where launched.contains(kernel.name) { module.add(kernel) }
     self.module = module
     self.host = host.name
     inputCount = host.parameters.count
@@ -72,4 +74,10 @@ public struct LoopsModule: Sendable {
     scheduled = host
     self.kernels = bufferized.kernels
   }
+}
+
+/// A kernel, and the operands of its concat that it does not write.
+private struct CodeKey: Hashable {
+  var kernel: OpID
+  var inPlace: Set<Int>
 }

@@ -320,10 +320,13 @@ extension OpInfo {
 
   static let view = OpInfo(
     code: .view, name: "view", group: "loops",
-    signature: "view(buffer: &[..s]T) -> stated  where T: any",
-    summary: "The same memory under another type of the same size.",
+    signature: "view(buffer: &[..s]T, offset: dims = []) -> stated  where T: any",
+    summary: "The same memory under another type of the same size, or, with an offset, the part of it that begins with that element, `offset: [128*B]`.",
     operands: [
       OperandInfo("buffer", TypePattern(.dims([.pack("s")]), .variable("T"), form: .buffer)),
+    ],
+    attributes: [
+      AttributeInfo("offset", .dims, default: .dims([])),
     ],
     results: ResultRule.stated,
     typeVariables: [
@@ -333,6 +336,7 @@ extension OpInfo {
     phases: [.loops],
     constraints: [
       ConstraintInfo("C1", "both types hold the same number of bytes"),
+      ConstraintInfo("C2", "a part has one offset and the element type of the buffer, and lies within it"),
     ],
     maxULP: 0)
 

@@ -74,7 +74,19 @@ extension TypeInference {
     let result = results[0]
     let before = try byteCount(buffer)
     let after = try byteCount(result)
-    try requireEqual(before, after, "C1", .result(0), "\(text(before)) bytes become \(text(after))")
+    let offsets = dims("offset")
+    guard let offset = offsets.first else {
+      try requireEqual(before, after, "C1", .result(0), "\(text(before)) bytes become \(text(after))")
+      return
+    }
+    let end = try sized { () throws(DimOverflow) in
+      try Dim.sum(Dim.product(offset, .constant(buffer.element.byteCount)), after)
+    }
+    // What depends on sizes was checked where the part was found.
+    let isWithin = symbols.lessOrEqual(0, offset) != .no && symbols.lessOrEqual(end, before) != .no
+    try require(
+      offsets.count == 1 && buffer.element == result.element && buffer.layout == nil && result.layout == nil && isWithin,
+      "C2", .attribute("offset"), "\(symbols.text(result)) at \(text(offsets)) of \(symbols.text(buffer))")
   }
 
   func contractRules() throws(InferenceError) {

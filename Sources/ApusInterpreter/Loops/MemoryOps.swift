@@ -45,8 +45,12 @@ extension Run {
       try contract(step, operands, frame)
     case .view:
       let (old, type) = (operands[0].buffer, resultType(step, frame))
-      let new = Buffer(old.memory, at: old.byteOffset, type.element, try form(type))
-      precondition(new.byteCount == old.byteCount, "a view of another size")
+      let part = try frame.function.dims("offset", of: step.op)?.first.map(frame.size)
+      let start = (part ?? 0) * type.element.byteCount
+      let new = Buffer(old.memory, at: old.byteOffset + start, type.element, try form(type))
+      precondition(
+        part == nil ? new.byteCount == old.byteCount : start >= 0 && start + new.byteCount <= old.byteCount,
+        "a view of another size")
       frame.set(step.results[0], .buffer(new))
     }
   }

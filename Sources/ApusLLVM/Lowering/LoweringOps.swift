@@ -20,7 +20,7 @@ extension FunctionLowering {
     case .yield, .continue: preconditionFailure("a terminator stands in the middle of a block")
 
     case .alloc: lowerAlloc(op)
-    case .view: bind(function.result(of: op), buffer(function.operand(0, of: op)).pointer, scope: viewedScope(op))
+    case .view: lowerView(op)
     case .launch: lowerLaunch(op)
     case .call: lowerCall(op)
     case .customCall: lowerCustomCall(op)
@@ -45,5 +45,10 @@ extension FunctionLowering {
   }
 
   /// A view reaches what its buffer reaches.
-  private func viewedScope(_ op: OpID) -> AliasScope? { buffer(function.operand(0, of: op)).scope }
+  private func lowerView(_ op: OpID) {
+    let (viewed, result) = (buffer(function.operand(0, of: op)), function.result(of: op))
+    let start = function.dims("offset", of: op)?.first.map { value(of: $0) }
+    let pointer = start.map { e.offset(viewed.pointer, e.types.storage(type(result).element), by: $0) }
+    bind(result, pointer ?? viewed.pointer, scope: viewed.scope)
+  }
 }

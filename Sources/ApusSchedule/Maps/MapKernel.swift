@@ -6,7 +6,8 @@ extension KernelLowering {
   mutating func lowerMap() throws {
     interleaves = canInterleave
     if let split = flatSplit() { return try lowerFlat(split) }
-    for domain in piecewiseDomains() {
+    let done = piecesInPlace()
+    for domain in piecewiseDomains() where !done.contains(where: { domain[$0.axis] == $0.piece }) {
       emitter.domain = domain
       let transpose = blockTranspose()
       try vectorizedOrScalar { lowering in
@@ -74,6 +75,20 @@ extension KernelLowering {
   }
 
   // MARK: Pieces
+
+  /// The pieces of the result that need not be computed. What is not cut along their ends is copied onto itself.
+  private func piecesInPlace() -> [(axis: Int, piece: Interval)] {
+    guard !inPlace.isEmpty, let concat = host.definingOp(of: results[0]), host.opcode(of: concat) == .concat else { return [] }
+    let axis = host.int("axis", of: concat) ?? 0
+    var start: Dim = 0
+    var pieces: [(axis: Int, piece: Interval)] = []
+    for (index, operand) in host.operands(of: concat).enumerated() {
+      guard let end = try? Dim.sum(start, emitter.local(emitter.dims(of: operand)[axis])) else { return pieces }
+      if inPlace.contains(index) { pieces.append((axis, Interval(lower: start, upper: end))) }
+      start = end
+    }
+    return pieces
+  }
 
   /// The iteration space cut where a `concat` or `pad` passes from one piece to the next, as far as
   /// the cuts are known to be in order; what is not cut is decided element by element.
