@@ -70,14 +70,11 @@ extension Bufferization {
       let entry = ArenaPlan.Entry(buffer: buffer, lifetime: lifetime, bytes: bytes, offset: 0)
       if bytes.constantValue == nil { open.append(entry) } else { fixed.append(entry) }
     }
-    let problem = try Problem(
-      buffers: fixed.map {
-        .init(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: $0.bytes.constantValue ?? 0)
-      }, alignment: ArenaPlan.alignment)
-    let start = ApusMemory.plan(problem)
-    for (index, offset) in start.offsets.enumerated() { fixed[index].offset = .constant(offset) }
-    let peak = try sized { () throws(DimOverflow) in try placeInSlots(&open, behind: start.peak) }
-    let plan = ArenaPlan(entries: fixed + open, peak: peak, method: open.isEmpty ? start.method : "\(start.method), slots")
+    let plan = try sized { () throws(DimOverflow) in
+      open.isEmpty ? fixedPlan(fixed) : try smallest([
+        slotPlan(fixed, open), stackPlan(fixed, open), stackPlan([], fixed + open),
+      ].compactMap { $0 })
+    }
     try validate(plan)
     for entry in plan.entries {
       guard let op = function.definingOp(of: entry.buffer) else { continue }
@@ -101,17 +98,63 @@ extension Bufferization {
     }
   }
 
-  /// Gives each buffer a slot behind the bytes that come first, and the slot's offset. Returns the bytes of all.
-  private func placeInSlots(_ entries: inout [ArenaPlan.Entry], behind first: Int) throws(DimOverflow) -> Dim {
-    guard let slots = try SlotPlan.smallest(for: entries, host.symbols) else { return .constant(first) }
-    var offsets: [Dim] = []
-    var total = Dim.constant(first)
-    for size in try slots.sizes() {
-      offsets.append(total)
-      total = try Dim.sum(total, size)
+  /// Of several plans the one that takes the least at usual sizes, or else at some others; of equal ones the first.
+  private func smallest(_ plans: [ArenaPlan]) -> ArenaPlan {
+    func peaks(_ plan: ArenaPlan) -> [Int] {
+      let others = [1, 7, 40].map { size in
+        (try? plan.peak.evaluate { symbol in
+          let bounds = host.symbols[symbol].bounds
+          return min(max(size, bounds.lower ?? 0), bounds.upper ?? .max)
+        }) ?? .max
+      }
+      return [plan.usualPeak(host.symbols)] + others
     }
-    for index in entries.indices { entries[index].offset = offsets[slots.slots[index]] }
-    return total
+    let candidates = plans.map { (plan: $0, peaks: peaks($0)) }
+    guard var best = candidates.first else { preconditionFailure("there is a plan with slots for any buffers") }
+    for candidate in candidates.dropFirst() where candidate.peaks.lexicographicallyPrecedes(best.peaks) { best = candidate }
+    return best.plan
+  }
+
+  private func fixedPlan(_ fixed: [ArenaPlan.Entry]) -> ArenaPlan {
+    var fixed = fixed
+    let problem = try? Problem(
+      buffers: fixed.map {
+        .init(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: $0.bytes.constantValue ?? 0)
+      }, alignment: ArenaPlan.alignment)
+    guard let problem else { preconditionFailure("sizes of buffers are not negative") }
+    let start = ApusMemory.plan(problem)
+    for (index, offset) in start.offsets.enumerated() { fixed[index].offset = .constant(offset) }
+    return ArenaPlan(entries: fixed, peak: .constant(start.peak), method: start.method)
+  }
+
+  /// Buffers of open sizes in slots behind the others.
+  private func slotPlan(_ fixed: [ArenaPlan.Entry], _ open: [ArenaPlan.Entry]) throws(DimOverflow) -> ArenaPlan? {
+    var plan = fixedPlan(fixed)
+    guard let slots = try SlotPlan.smallest(for: open, host.symbols) else { return plan }
+    var offsets: [Dim] = []
+    for size in try slots.sizes() {
+      offsets.append(plan.peak)
+      plan.peak = try Dim.sum(plan.peak, size)
+    }
+    for (index, entry) in open.enumerated() {
+      plan.entries.append(entry)
+      plan.entries[plan.entries.count - 1].offset = offsets[slots.slots[index]]
+    }
+    plan.method += ", slots"
+    return plan
+  }
+
+  /// Buffers of open sizes on each other behind the others; nothing where that is too long an expression.
+  private func stackPlan(_ fixed: [ArenaPlan.Entry], _ open: [ArenaPlan.Entry]) throws(DimOverflow) -> ArenaPlan? {
+    var plan = fixedPlan(fixed)
+    guard let first = plan.peak.constantValue, let stack = try StackPlan(open, behind: first, host.symbols) else { return nil }
+    for (entry, offset) in zip(open, stack.offsets) {
+      plan.entries.append(entry)
+      plan.entries[plan.entries.count - 1].offset = offset
+    }
+    plan.peak = stack.peak
+    plan.method = fixed.isEmpty ? "stacks" : "\(plan.method), stacks"
+    return plan
   }
 
   private func sized<Result>(_ body: () throws(DimOverflow) -> Result) throws(DiagnosticError) -> Result {

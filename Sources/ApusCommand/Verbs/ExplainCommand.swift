@@ -42,7 +42,7 @@ extension Explanation {
       let list = sizes.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
       lines.append("sizes: bytes are stated for \(list)")
     }
-    lines.append("arena: \(plan.peak) bytes\(arena == "\(plan.peak)" ? "" : " (\(arena))")")
+    lines.append("arena: \(plan.peak) bytes\(arena == "\(plan.peak)" ? "" : " (\(arena.shortened))")")
     lines.append("offsets: \(plan.method); \(Self.proof(plan.peak, plan.bound, "of this order"))")
     if let order { lines.append("order: \(order.method); \(Self.proof(plan.peak, order.bound, "of any order"))") }
     for (index, kernel) in kernels.enumerated() {
@@ -65,10 +65,15 @@ extension Explanation.Value {
     case .input(let name): "\(type) input \(name)\(size)"
     case .output(let index): "\(type) output \(index)\(size)"
     case .constant: "\(type) constant\(size)"
-    case .arena(let offset, let kernels): "\(type) at \(offset)\(size), kernels \(kernels.lowerBound) to \(kernels.upperBound)"
+    case .arena(let offset, let kernels): "\(type) at \(offset.shortened)\(size), kernels \(kernels.lowerBound) to \(kernels.upperBound)"
     case .own: "\(type) in memory of its own\(size)"
     }
   }
+}
+
+extension String {
+  /// The beginning of an expression that nobody would read to its end; `--json` has all of it.
+  fileprivate var shortened: String { count <= 200 ? self : "\(prefix(160)) …" }
 }
 
 // MARK: For programs

@@ -1,0 +1,97 @@
+import ApusIR
+import ApusMemory
+import ApusSupport
+
+/// Offsets for buffers whose sizes only a run knows, from a plan for usual sizes: each buffer lies on those that lie beneath it in
+/// that plan while it lives, however large they are.
+///
+///     usual sizes: a at 0, b at 0 later, c at 512 beside both     →     c at max(bytes of a, bytes of b)
+///
+/// So buffers that live at once never overlap, and at usual sizes the plan takes no more than the one it was made from.
+struct StackPlan {
+  private(set) var offsets: [Dim] = []
+  /// The bytes that hold all of them.
+  let peak: Dim
+
+  /// Nothing where offsets would become long expressions.
+  ///
+  /// - Parameter first: the bytes that lie before all of them.
+  init?(_ entries: [ArenaPlan.Entry], behind first: Int, _ symbols: SymbolTable) throws(DimOverflow) {
+    var buffers: [Buffer] = []
+    for entry in entries {
+      let room = try ArenaPlan.room(for: entry.bytes, symbols)
+      buffers.append(Buffer(lifetime: entry.lifetime, room: room, usual: max(try room.evaluate(symbols.usualSize), 0)))
+    }
+    guard let stack = try Stack(buffers, symbols) else { return nil }
+    for offset in stack.offsets { offsets.append(try Dim.sum(.constant(first), offset)) }
+    peak = try Dim.sum(.constant(first), stack.height)
+  }
+}
+
+private struct Buffer {
+  var lifetime: Range<Int>
+  var room: Dim
+  /// The bytes of the room at usual sizes.
+  var usual: Int
+}
+
+/// Buffers on each other.
+private struct Stack {
+  private(set) var offsets: [Dim]
+  private(set) var height: Dim = 0
+
+  init?(_ buffers: [Buffer], _ symbols: SymbolTable) throws(DimOverflow) {
+    offsets = [Dim](repeating: 0, count: buffers.count)
+    let problem = try? Problem(
+      buffers: buffers.map { .init(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: $0.usual) },
+      alignment: ArenaPlan.alignment)
+    guard let problem else { return nil }
+    let places = ApusMemory.plan(problem).offsets
+    // Of two that live at once, the one that comes first here ends where the other begins or before.
+    let order = buffers.indices.sorted { (places[$0], buffers[$0].usual, $0) < (places[$1], buffers[$1].usual, $1) }
+    var tops = offsets
+    var isCovered = [Bool](repeating: false, count: buffers.count)
+    for (position, buffer) in order.enumerated() {
+      let beneath = order[..<position].filter { buffers[$0].lifetime.overlaps(buffers[buffer].lifetime) }
+      // What lies beneath something that itself lies beneath the buffer is no higher than that.
+      let direct = beneath.enumerated().filter { index, low in
+        !beneath[(index + 1)...].contains { buffers[$0].lifetime.overlaps(buffers[low].lifetime) }
+      }.map(\.element)
+      for low in direct { isCovered[low] = true }
+      guard let offset = try highest(direct.map { tops[$0] }, symbols) else { return nil }
+      offsets[buffer] = offset
+      tops[buffer] = try Dim.sum(offset, buffers[buffer].room)
+    }
+    guard let height = try highest(order.filter { !isCovered[$0] }.map { tops[$0] }, symbols) else { return nil }
+    self.height = height
+  }
+}
+
+/// The largest of some ends, 0 where there are none; nothing where that is a long expression.
+private func highest(_ ends: [Dim], _ symbols: SymbolTable) throws(DimOverflow) -> Dim? {
+  var kept: [Dim] = []
+  for end in ends where !kept.contains(where: { symbols.lessOrEqual(end, $0) == .yes }) {
+    kept.removeAll { symbols.lessOrEqual($0, end) == .yes }
+    kept.append(end)
+  }
+  guard kept.reduce(0, { $0 + $1.length }) <= mostFactors, var largest = kept.first else { return kept.isEmpty ? 0 : nil }
+  for end in kept.dropFirst() { largest = try Dim.maximum(largest, end) }
+  return largest
+}
+
+/// Symbols, quotients and maxima in one offset at most: they are computed on every run, and by everyone who reads the plan.
+private let mostFactors = 8192
+
+extension Dim {
+  /// How many symbols, quotients, maxima and minima the expression has.
+  fileprivate var length: Int {
+    terms.reduce(0) { sum, term in
+      term.factors.reduce(sum) { sum, factor in
+        switch factor {
+        case .symbol: sum + 1
+        case .floordiv(let a, let b), .mod(let a, let b), .min(let a, let b), .max(let a, let b): sum + 1 + a.length + b.length
+        }
+      }
+    }
+  }
+}
