@@ -49,7 +49,7 @@ public struct BufferizedHost: Sendable {
 ///
 /// - Parameters:
 ///   - parts: the values that lie in the memory of others, where that is decided.
-///   - callee: what each `kernel` op becomes, but for the operands of its concat that are in their place already.
+///   - callee: what each `kernel` op becomes, but for the operands of its concat, or of its update, that are in their place already.
 /// - Throws: `DiagnosticError`; `memory.overflow` when the arena does not fit in 64 bits.
 public func bufferize(
   _ host: Function, parts: Parts? = nil, callee: (OpID, _ inPlace: Set<Int>) throws -> KernelCode
@@ -89,6 +89,8 @@ struct Bufferization {
   var block: BlockID
   /// The output buffers of the caller that values are computed into.
   var destinations: [ValueID: ValueID] = [:]
+  /// The buffers that loops carry values in, by the value that is next in them.
+  var carried: [ValueID: ValueID] = [:]
   /// Memory that values outlive the region it is made in with: it is no part of the arena.
   var ownMemory: Set<ValueID> = []
   /// The place of each op of the host in its block.
@@ -126,8 +128,8 @@ struct Bufferization {
       let output = result.addParameter(bufferType(of: value), name: name)
       outputs.append(output)
       // Computed in place of the copy, where the value is made once, here, for this result.
-      if let op = host.definingOp(of: value), host.block(of: op) == host.entry, host.opcode(of: op) == .kernel,
-        destinations[value] == nil
+      if let op = host.definingOp(of: value), host.block(of: op) == host.entry,
+        [.kernel, .if, .while].contains(host.opcode(of: op)), destinations[value] == nil
       {
         destinations[value] = output
       }
@@ -184,9 +186,13 @@ struct Bufferization {
 
   private mutating func lowerKernel(_ op: OpID, _ callee: (OpID, Set<Int>) throws -> KernelCode) throws {
     if bindPart(op) { return }
-    let code = try callee(op, parts.operandsInPlace(of: op))
     let operands = host.operands(of: op).map { buffer($0) }
     let results = host.results(of: op)
+    var rooms: [ValueID?] = []
+    for value in results { rooms.append(isSizedByData(value) ? nil : place(of: value) ?? successor(value, by: op) ?? reusable(for: value, by: op)) }
+    var inPlace = parts.operandsInPlace(of: op)
+    if let updated = host.updatedOperand(of: op), rooms == [operands[updated]] { inPlace = [0] }
+    let code = try callee(op, inPlace)
     var sizes: [ValueID] = []
     if let measure = code.measure {
       let counts = emit(.alloc, [], TensorType(.s64, [1], form: .buffer))
@@ -194,8 +200,7 @@ struct Bufferization {
       let index = emit(.size, [], .index, attributes: [NamedAttribute("of", .dims([0]))])
       sizes = [emit(.load, [counts, index], .index)]
     }
-    for value in results {
-      let room = place(of: value) ?? (sizes.isEmpty ? reusable(for: value, by: op) : nil)
+    for (value, room) in zip(results, rooms) {
       bind(value, to: room ?? emit(.alloc, sizes, bufferType(of: value)))
     }
     kernels[launch(code.compute, operands + results.map { buffer($0) })] = op

@@ -3,18 +3,22 @@ import ApusSupport
 
 /// Values that regions yield and loops carry.
 ///
-/// One whose size is known before lives in a buffer made before, which each branch or round writes at its end. One whose
-/// size only the branch or round tells is a buffer that it yields.
+/// One whose size is known before lives in a buffer made before, into which each branch or round computes it, or copies it at its
+/// end. One whose size only the branch or round tells is a buffer that it yields.
 extension Bufferization {
   mutating func lowerIf(_ op: OpID, _ callee: (OpID, Set<Int>) throws -> KernelCode) throws {
     let condition = load(host.operand(0, of: op))
     let results = host.results(of: op)
     let (open, closed) = partition(results.map { isSizedByData($0) })
-    let targets = closed.map { allocate(results[$0]) }
+    let targets = closed.map { destinations[results[$0]] ?? successor(results[$0], by: op) ?? allocate(results[$0]) }
     let branch = emit(.if, [condition], open.map { bufferType(of: results[$0]) })
     for index in 0..<2 {
       try inside(region: index, of: branch) { bufferization in
         let body = bufferization.host.region(index, of: op)
+        // Nobody in a branch reads what the branches result in.
+        for (value, target) in bufferization.madeToBeYielded(in: body, closed, targets) {
+          bufferization.destinations[value] = target
+        }
         try bufferization.lowerYielding(body, open, closed, to: targets, callee)
       }
     }
@@ -30,8 +34,15 @@ extension Bufferization {
       results.indices.map { index in
         isSizedByData(results[index]) || parameters.contains { isSizedByData($0[index]) }
       })
-    let targets = closed.map { allocate(results[$0]) }
-    for (index, target) in zip(closed, targets) { copy(buffer(initial[index]), to: target) }
+    var targets: [ValueID] = []
+    for index in closed {
+      let source = buffer(initial[index])
+      let value = results[index]
+      let target =
+        destinations[value] ?? handedOver(source, to: op, as: value) ?? successor(value, by: op) ?? allocate(value)
+      if target != source { copy(source, to: target) }
+      targets.append(target)
+    }
     let loop = emit(.while, open.map { outliving(initial[$0]) }, open.map { bufferType(of: results[$0]) })
     for (region, parameters) in parameters.enumerated() {
       for (index, target) in zip(closed, targets) { bind(parameters[index], to: target) }
@@ -45,6 +56,7 @@ extension Bufferization {
       let condition = bufferization.load(bufferization.yielded(by: head)[0])
       bufferization.emit(.continue, [condition], [])
     }
+    for (value, target) in madeToBeYielded(in: body, closed, targets) { carried[value] = target }
     try inside(region: 1, of: loop) { bufferization in
       try bufferization.lowerYielding(body, open, closed, to: targets, callee)
     }
@@ -72,16 +84,25 @@ extension Bufferization {
     return host.operands(of: end)
   }
 
-  /// Copies all values at once: one that is itself a target is read before it is overwritten.
+  /// Copies all values at once: each target is written when no value is to be read from it any more, which for values that change
+  /// places one is saved for.
   private mutating func assign(_ values: [ValueID], to targets: [ValueID]) {
-    var sources = values.map { buffer($0) }
-    for (index, source) in sources.enumerated() where source != targets[index] {
-      guard targets.contains(where: { root(of: source) == root(of: $0) }), !isPlanted(.swapIsCopiedInTurn) else { continue }
-      let saved = emit(.alloc, [], result.type(of: source))
-      copy(source, to: saved)
-      sources[index] = saved
+    // What lies in the target under another shape is there already.
+    var moves = zip(values, targets).map { (source: buffer($0), target: $1) }.filter { root(of: $0.source) != $0.target }
+    func reads(_ move: (source: ValueID, target: ValueID), _ target: ValueID) -> Bool { root(of: move.source) == root(of: target) }
+    while !moves.isEmpty {
+      let free = moves.indices.first { index in
+        isPlanted(.swapIsCopiedInTurn) || moves.indices.allSatisfy { $0 == index || !reads(moves[$0], moves[index].target) }
+      }
+      if let free {
+        let move = moves.remove(at: free)
+        copy(move.source, to: move.target)
+        continue
+      }
+      let saved = emit(.alloc, [], result.type(of: moves[0].source))
+      copy(moves[0].source, to: saved)
+      moves[0].source = saved
     }
-    for (source, target) in zip(sources, targets) where source != target { copy(source, to: target) }
   }
 
   /// The buffer of a value where nobody writes over it after its region, else a copy in memory of its own.

@@ -152,7 +152,7 @@ private struct DataflowReading {
 
   /// Whether a value is made in the caller's memory.
   private func isReturned(_ value: ValueID, _ results: [ValueID]) -> Bool {
-    guard let op = host.definingOp(of: value), host.opcode(of: op) == .kernel else { return false }
+    guard let op = host.definingOp(of: value), [.kernel, .if, .while].contains(host.opcode(of: op)) else { return false }
     if results.contains(value) { return true }
     return parts.pieces[value].map { isReturned(host.result(of: $0.kernel), results) } ?? false
   }
@@ -168,13 +168,13 @@ private struct DataflowReading {
 
   /// The operands that a kernel may write its result over.
   private func pairs(_ op: OpID) -> [Dataflow.InPlace] {
-    guard host.opcode(of: op) == .kernel, host.kernelKind(of: op) == .map, host.resultCount(of: op) == 1,
-      let output = positions[host.result(of: op)]
-    else { return [] }
+    guard host.opcode(of: op) == .kernel, host.resultCount(of: op) == 1, let output = positions[host.result(of: op)] else {
+      return []
+    }
     let operands = host.operands(of: op)
     return operands.indices.compactMap { index -> Dataflow.InPlace? in
-      guard let input = positions[operands[index]], host.type(of: operands[index]) == host.type(of: host.result(of: op)),
-        operands.count(where: { positions[$0] == input }) == 1, host.isReadInPlace(index, by: op)
+      guard let input = positions[operands[index]], operands.count(where: { positions[$0] == input }) == 1,
+        host.mayOverwrite(index, by: op)
       else { return nil }
       return Dataflow.InPlace(output: output, input: input)
     }

@@ -13,7 +13,7 @@ struct KernelLowering {
   var emitter: ElementEmitter
   /// The buffers of the results.
   var outputs: [ValueID]
-  /// Operands of the concat that is yielded which lie in their place in the result.
+  /// Operands of the concat, or of the update, that is yielded which lie in their place in the result.
   var inPlace: Set<Int> = []
   /// Whether copies of an unrolled body are computed as one wide register. Step by step for all of them, that keeps a
   /// core's units busy, which one copy after the other does not where a copy is a long chain.

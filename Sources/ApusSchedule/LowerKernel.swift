@@ -11,7 +11,8 @@ public struct LoweredKernel: Sendable {
 
 /// Lowers one kernel of a host function to loops, as its `schedule` attribute says.
 ///
-/// - Parameter inPlace: the operands of the concat that the kernel yields which lie in their place in the result when it runs.
+/// - Parameter inPlace: the operands of the concat, or of the update, that the kernel yields which lie in their place in the result
+///   when it runs.
 /// Throws `schedule.unsupported` for an op that has no loops yet.
 public func lowerKernel(
   _ kernel: OpID, in host: Function, name: String, inPlace: Set<Int> = []

@@ -6,7 +6,7 @@ import ApusTensor
 extension KernelLowering {
   mutating func lowerDynamicUpdateSlice(_ op: OpID) throws {
     let (x, update, starts) = (host.operand(0, of: op), host.operand(1, of: op), host.operand(2, of: op))
-    try copyWhole(x, to: outputs[0])
+    if !inPlace.contains(0) { try copyWhole(x, to: outputs[0]) }
     let sizes = emitter.dims(of: x)
     let shape = emitter.dims(of: update)
     var first: [ValueID] = []
@@ -27,7 +27,7 @@ extension KernelLowering {
   /// Updates apply one after another, in row-major order of the indices.
   mutating func lowerScatter(_ op: OpID) throws {
     let (x, indices, updates) = (host.operand(0, of: op), host.operand(1, of: op), host.operand(2, of: op))
-    try copyWhole(x, to: outputs[0])
+    if !inPlace.contains(0) { try copyWhole(x, to: outputs[0]) }
     let sizes = emitter.dims(of: x)
     let element = emitter.element(of: x)
     let combiner: OpCode? =
