@@ -54,7 +54,7 @@ public struct ArenaPlan: Sendable {
 
 extension Bufferization {
   /// Gives every buffer whose size follows from the inputs' an offset in the arena.
-  func plan() throws -> BufferizedHost {
+  func plan(effort: PlanEffort) throws -> BufferizedHost {
     var function = result
     let lifetimes = Lifetimes(function)
     var fixed: [ArenaPlan.Entry] = []
@@ -71,7 +71,7 @@ extension Bufferization {
       if bytes.constantValue == nil { open.append(entry) } else { fixed.append(entry) }
     }
     let plan = try sized { () throws(DimOverflow) in
-      open.isEmpty ? fixedPlan(fixed) : try smallest([
+      open.isEmpty ? fixedPlan(fixed, effort) : try smallest([
         slotPlan(fixed, open), stackPlan(fixed, open), stackPlan([], fixed + open),
       ].compactMap { $0 })
     }
@@ -115,14 +115,14 @@ extension Bufferization {
     return best.plan
   }
 
-  private func fixedPlan(_ fixed: [ArenaPlan.Entry]) -> ArenaPlan {
+  private func fixedPlan(_ fixed: [ArenaPlan.Entry], _ effort: PlanEffort = .standard) -> ArenaPlan {
     var fixed = fixed
     let problem = try? Problem(
       buffers: fixed.map {
         .init(lower: $0.lifetime.lowerBound, upper: $0.lifetime.upperBound, size: $0.bytes.constantValue ?? 0)
       }, alignment: ArenaPlan.alignment)
     guard let problem else { preconditionFailure("sizes of buffers are not negative") }
-    let start = ApusMemory.plan(problem)
+    let start = ApusMemory.plan(problem, effort: effort)
     for (index, offset) in start.offsets.enumerated() { fixed[index].offset = .constant(offset) }
     return ArenaPlan(entries: fixed, peak: .constant(start.peak), method: start.method)
   }

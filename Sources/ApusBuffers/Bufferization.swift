@@ -1,4 +1,5 @@
 import ApusIR
+public import ApusMemory
 import ApusSupport
 import ApusTensor
 
@@ -49,15 +50,17 @@ public struct BufferizedHost: Sendable {
 ///
 /// - Parameters:
 ///   - parts: the values that lie in the memory of others, where that is decided.
+///   - effort: how hard it is looked for offsets.
 ///   - callee: what each `kernel` op becomes, but for the operands of its concat, or of its update, that are in their place already.
 /// - Throws: `DiagnosticError`; `memory.overflow` when the arena does not fit in 64 bits.
 public func bufferize(
-  _ host: Function, parts: Parts? = nil, callee: (OpID, _ inPlace: Set<Int>) throws -> KernelCode
+  _ host: Function, parts: Parts? = nil, effort: PlanEffort = .standard,
+  callee: (OpID, _ inPlace: Set<Int>) throws -> KernelCode
 ) throws -> BufferizedHost {
   func attempt(_ parts: Parts) throws -> BufferizedHost {
     var bufferization = Bufferization(host, parts)
     try bufferization.lower(callee: callee)
-    return try bufferization.plan()
+    return try bufferization.plan(effort: effort)
   }
   if let parts { return try attempt(parts) }
   let candidates = PartCandidates(host)

@@ -36,12 +36,16 @@ extension SymbolTable {
 ///
 /// What is made in its place in a concat is counted from there on until the concat has no readers, and the concat only for the
 /// rest. In truth its memory is there as a whole with its first operand, so that bounds hold.
-private struct DataflowReading {
+struct DataflowReading {
   private let host: Function
   private let parts: Parts
+  /// Whether it is counted what it costs to compute again what may be.
+  private let countsCosts: Bool
   /// The ops that may move, in the order they have.
   private(set) var ops: [OpID] = []
   private var buffers: [Dataflow.Buffer] = []
+  /// The value that each buffer is made for.
+  private var values: [ValueID] = []
   /// The buffer of each value; none for a constant.
   private var positions: [ValueID: Int] = [:]
   /// The ops that make values without writing memory: what reads these values runs behind them.
@@ -49,9 +53,10 @@ private struct DataflowReading {
   /// By buffer: those that hold operands of the concat in it.
   private var pieces: [Int: Set<Int>] = [:]
 
-  init(_ host: Function, _ parts: Parts) {
+  init(_ host: Function, _ parts: Parts, countsCosts: Bool = false) {
     self.host = host
     self.parts = parts
+    self.countsCosts = countsCosts
   }
 
   mutating func dataflow() throws -> Dataflow {
@@ -86,6 +91,9 @@ private struct DataflowReading {
         }
         row.inPlace = inPlacePairs(op)
       }
+      if countsCosts, !fixed.contains(op), host.isPure(op), isByItself(op, results) {
+        row.cost = host.work(of: op).price
+      }
       if fixed.contains(op) {
         if let lastFixed { row.after.append(lastFixed) }
         lastFixed = rows.count
@@ -99,9 +107,16 @@ private struct DataflowReading {
     return try Dataflow(buffers: buffers, ops: rows)
   }
 
+  /// The buffer that holds a value; nil for a constant.
+  func position(of value: ValueID) -> Int? { positions[value] }
+
+  /// What a buffer takes, wherever it lies.
+  func bytes(of position: Int) -> Int { (try? bytes(of: values[position])) ?? 0 }
+
   @discardableResult
   private mutating func add(_ value: ValueID, bytes: Int) -> Int {
     positions[value] = buffers.count
+    values.append(value)
     buffers.append(Dataflow.Buffer(size: bytes))
     return buffers.count - 1
   }
@@ -149,6 +164,15 @@ private struct DataflowReading {
   }
 
   private func isSizedByData(_ value: ValueID) -> Bool { host.symbols.areDefinedByData(host.type(of: value).dims) }
+
+  /// Whether what an op makes is no result, and no part of anything else.
+  private func isByItself(_ op: OpID, _ results: [ValueID]) -> Bool {
+    host.results(of: op).allSatisfy { !results.contains($0) && parts.pieces[$0] == nil } && parts.values(inPlaceOf: op).isEmpty
+      && parts.slices[op] == nil
+  }
+
+  /// Whether an op only shows, or puts together, what lies in the memory of others.
+  func isPart(_ op: OpID) -> Bool { parts.slices[op] != nil || !parts.values(inPlaceOf: op).isEmpty }
 
   /// Whether a value is made in the caller's memory.
   private func isReturned(_ value: ValueID, _ results: [ValueID]) -> Bool {

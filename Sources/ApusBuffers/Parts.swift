@@ -80,7 +80,18 @@ struct PartCandidates {
   }
 }
 
+extension PartCandidates {
+  /// As if all of them were taken.
+  var all: Parts { others.reduce(free) { $0.union($1) } }
+}
+
 extension Parts {
+  fileprivate func union(_ other: Parts) -> Parts {
+    var union = self
+    union.formUnion(other)
+    return union
+  }
+
   fileprivate mutating func add(slice kernel: OpID, at offset: Dim) { slices[kernel] = offset }
   fileprivate mutating func add(piece value: ValueID, _ piece: Piece) { pieces[value] = piece }
 }

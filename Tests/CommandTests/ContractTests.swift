@@ -104,7 +104,7 @@ import Testing
 
   /// What is not built is refused, not ignored.
   @Test(arguments: [
-    ["run", "--precision=bf16"], ["run", "--deterministic"], ["run", "--plan=exact"], ["run", "--memory-budget=1g"],
+    ["run", "--precision=bf16"], ["run", "--deterministic"],
     ["compile"], ["profile"], ["diff"], ["cost"], ["tune"], ["reduce"], ["serve"], ["cache"],
   ])
   func unbuiltFeaturesDoNotExist(_ arguments: [String]) throws {

@@ -68,6 +68,42 @@ import Testing
     #expect(run.output.contains(": scan\n") && run.output.contains(": sizes\n") && !run.output.contains("\norder: "), "\(run.output)")
   }
 
+  /// What is done to stay within a limit, and what it costs.
+  @Test func saysWhatALimitCosts() throws {
+    let scratch = try Scratch()
+    let file = try scratch.file(
+      "f.ir",
+      """
+      apus-ir 1
+
+      func @f(%x: s32[8, 1000]) -> s32[8] {
+        %0: s32[8, 1000] = scan %x, axis: 1
+        %1: s32[8, 1000] = scan %0, axis: 0
+        %2: s32[8, 1000] = scan %1, axis: 0, reverse: true
+        %3: s32[8, 1000] = scan %2, axis: 0
+        %4: s32[8, 1000] = add %0, %3
+        %5: s32[8] = reduce_sum %4, axes: [1]
+        return %5
+      }
+
+      """)
+    let free = try Command("explain", file, "--json").json()
+    #expect(free["reduction"] is NSNull)
+    let text = try Command("explain", file, "--max-memory", "70000")
+    #expect(text.status == 0 && text.output.contains("\nrecomputed: scan, once: 64000 bytes, 8000 flops\n"), "\(text.output)")
+    #expect(text.output.contains("\ncost: 64000 bytes and 8000 flops a run\n"))
+    let json = try Command("explain", file, "--memory-budget", "70000", "--json").json()
+    let reduction = try #require(json["reduction"] as? [String: Any])
+    #expect(reduction["bytes"] as? Int == 64032 && reduction["unlimited_bytes"] as? Int == 96032)
+    #expect((reduction["recomputed"] as? [[String: Any]])?.first?["times"] as? Int == 1)
+    let missed = try Command("run", file, "--memory-budget", "1", "--input", "x=8x1000xs32=1")
+    #expect(missed.status == 0 && missed.errors.contains("warning[memory.budget]"), "\(missed.errors)")
+    let refused = try Command("explain", file, "--max-memory", "1")
+    #expect(refused.status == 5 && refused.errors.contains("error[limit.memory]") && refused.errors.contains("hint: "), "\(refused.errors)")
+    let exact = try Command("explain", file, "--plan", "exact")
+    #expect(exact.status == 0 && exact.output.contains("\narena: 96000 bytes\n"))
+  }
+
   @Test func saysWhyNot() throws {
     let scratch = try Scratch()
     let missing = try Command("explain", scratch.path("none.ir"))

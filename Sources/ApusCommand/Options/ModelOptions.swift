@@ -19,8 +19,20 @@ struct ExecutionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Threads of a run (default: what the machine and its limits offer).", valueName: "n"))
   var threads: Int?
 
-  @Option(help: ArgumentHelp("What a run may use for outputs and intermediate values: 64m, 2g, bytes.", valueName: "size"))
+  @Option(
+    help: ArgumentHelp(
+      "What a run may use for outputs and intermediate values: 64m, 2g, bytes. Where it needs more, kernels run again or in parts; a model that needs more all the same is refused.",
+      valueName: "size"))
   var maxMemory: ByteCount?
+
+  @Option(
+    help: ArgumentHelp(
+      "What a run should use at most: as --max-memory, but a model that needs more runs all the same, with a warning.",
+      valueName: "size"))
+  var memoryBudget: ByteCount?
+
+  @Option(help: "How hard to look for an order of the kernels and for places in memory: fast, or exact.")
+  var plan = MemoryGoal.Effort.fast
 
   @Option(help: ArgumentHelp("How long the command, or a request of serve, may take: 500ms, 10s, 2m.", valueName: "time"))
   var maxTime: TimeSpan?
@@ -48,7 +60,8 @@ struct ExecutionOptions: ParsableArguments {
     let machine = Machine.host(environment: environment, diagnostics: &diagnostics)
     for diagnostic in diagnostics.list { Console.show(diagnostic) }
     var options = CompilerOptions(
-      machine: machine, threads: threads, function: function, memoryLimit: try maxMemory?.bytes ?? knobs.memoryLimit())
+      machine: machine, threads: threads, function: function, memoryLimit: try maxMemory?.bytes ?? knobs.memoryLimit(),
+      memoryBudget: memoryBudget?.bytes, planEffort: plan)
     if fastMath { options.allowFastMath() }
     return options
   }
@@ -83,4 +96,11 @@ struct ByteCount: ExpressibleByArgument {
     guard !overflow else { return nil }
     self.bytes = bytes
   }
+}
+
+extension MemoryGoal.Effort: ExpressibleByArgument {}
+
+extension CompilerOptions {
+  /// What may be read for inputs, which are no part of what a run takes: more than is there at once would be unpacked of nothing.
+  var inputBytes: Int { max(memoryBytes, min(machine.usableMemoryBytes, 1 << 30)) }
 }

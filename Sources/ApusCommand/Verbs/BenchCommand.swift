@@ -83,7 +83,10 @@ struct BenchCommand: ParsableCommand {
     let runnable = try progress.step("compile") {
       try times.measure("compile") { Model(try Compiler(options).compile(module)) }
     }
-    if let compiled = runnable.compiled { times.add(compiled) }
+    if let compiled = runnable.compiled {
+      times.add(compiled)
+      for warning in compiled.warnings { Console.show(warning) }
+    }
     let function = try module.functions(named: runnable.name)[0]
     let tensors = try times.measure("inputs") { try self.tensors(for: runnable, function, options) }
     _ = try progress.step("first run") { try times.measure("first run") { try runnable.run(tensors) } }
@@ -97,7 +100,7 @@ struct BenchCommand: ParsableCommand {
     let run = try ImportedRun(
       model.model, options, &times, &progress,
       .init(
-        run: "first run", inputs: { try inputs.values(for: $0.inputs, of: model.model, byteLimit: options.memoryBytes) },
+        run: "first run", inputs: { try inputs.values(for: $0.inputs, of: model.model, byteLimit: options.inputBytes) },
         drawn: { try $0.randomInputs(given: $1, sizes: sizes, batch: batch, largest: $2) }))
     guard let compiled = run.variant.model.compiled else { preconditionFailure("a variant is compiled unless it is interpreted") }
     return (run.variant.model, compiled.host, try run.variant.arguments(run.values))
@@ -105,7 +108,7 @@ struct BenchCommand: ParsableCommand {
 
   private func tensors(for runnable: Model, _ function: Function, _ options: CompilerOptions) throws -> [Tensor] {
     if inputs.inputs != nil || !inputs.input.isEmpty {
-      return try inputs.tensors(for: runnable, byteLimit: options.memoryBytes)
+      return try inputs.tensors(for: runnable, byteLimit: options.inputBytes)
     }
     var sizes: [String: Int] = [:]
     for parameter in function.parameters {

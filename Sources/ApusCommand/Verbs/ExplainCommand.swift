@@ -28,8 +28,12 @@ struct ExplainCommand: ParsableCommand {
       case .apus, .ir: try Explanation(try ModelFile.load(path: model.model), options)
       case .onnx: try Explanation(try ONNXFile(path: model.model), options, shapes: try shapes.sizes)
       }
-    if json { return printJSON(explanation.members(of: model.model)) }
-    for line in explanation.lines { Output.print(line) }
+    if json {
+      printJSON(explanation.members(of: model.model))
+    } else {
+      for line in explanation.lines { Output.print(line) }
+    }
+    if let warning = explanation.reduction?.warning { Console.show(warning) }
   }
 }
 
@@ -45,6 +49,7 @@ extension Explanation {
     lines.append("arena: \(plan.peak) bytes\(arena == "\(plan.peak)" ? "" : " (\(arena.shortened))")")
     lines.append("offsets: \(plan.method); \(Self.proof(plan.peak, plan.bound, "of this order"))")
     if let order { lines.append("order: \(order.method); \(Self.proof(plan.peak, order.bound, "of any order"))") }
+    if let reduction { lines += reduction.lines }
     for (index, kernel) in kernels.enumerated() {
       lines.append("\(index) @\(kernel.function): \(kernel.ops.joined(separator: ", "))")
       lines += kernel.reads.map { "  reads  \($0.text)" } + kernel.writes.map { "  writes \($0.text)" }
@@ -55,6 +60,18 @@ extension Explanation {
   private static func proof(_ peak: Int, _ bound: Int, _ what: String) -> String {
     if peak <= bound { return "no plan \(what) takes less" }
     return "no plan \(what) takes less than \(bound) bytes (gap \((gap(of: peak, above: bound) * 100).rounded(to: 1)) %)"
+  }
+}
+
+extension MemoryReduction {
+  fileprivate var lines: [String] {
+    var lines = ["memory: a run takes \(reached) bytes, of \(target) that it may; without more work it takes \(unlimited)"]
+    lines += splits.map { "split: \($0.kernels) kernels in \($0.parts) parts: \($0.ops.joined(separator: ", "))" }
+    lines += repeats.map {
+      "recomputed: \($0.ops.joined(separator: ", ")), \($0.times == 1 ? "once" : "\($0.times) times"): \($0.work.bytes) bytes, \($0.work.flops) flops"
+    }
+    lines.append("cost: \(work.bytes) bytes and \(work.flops) flops a run")
+    return lines
   }
 }
 
@@ -92,6 +109,7 @@ extension Explanation {
           ("bound_bytes", .int(bound)), ("gap", .number(gap(of: plan.peak, above: bound))), ("method", .string(order.method)),
         ])
       } ?? .null),
+      ("reduction", reduction.map(\.json) ?? .null),
       ("kernels", .list(kernels.map { kernel in
         .object([
           ("function", .string(kernel.function)), ("ops", .list(kernel.ops.map { .string($0) })),
@@ -99,6 +117,26 @@ extension Explanation {
         ])
       })),
     ]
+  }
+}
+
+extension MemoryReduction {
+  fileprivate var json: JSONValue {
+    .object([
+      ("unlimited_bytes", .int(unlimited)), ("bytes", .int(reached)), ("target_bytes", .int(target)),
+      ("extra_bytes_moved", .int(work.bytes)), ("extra_flops", .int(work.flops)),
+      ("splits", .list(splits.map { split in
+        .object([
+          ("kernels", .int(split.kernels)), ("parts", .int(split.parts)), ("ops", .list(split.ops.map { .string($0) })),
+        ])
+      })),
+      ("recomputed", .list(repeats.map { again in
+        .object([
+          ("ops", .list(again.ops.map { .string($0) })), ("times", .int(again.times)), ("bytes_moved", .int(again.work.bytes)),
+          ("flops", .int(again.work.flops)),
+        ])
+      })),
+    ])
   }
 }
 

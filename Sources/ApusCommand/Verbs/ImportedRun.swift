@@ -73,7 +73,10 @@ struct ImportedRun {
     let variant = try progress.step(steps.isInterpreted ? "prepare" : "compile") {
       try times.measure("compile") { try model.variant(for: values) }
     }
-    if let compiled = variant.model.compiled { times.add(compiled) }
+    if let compiled = variant.model.compiled {
+      times.add(compiled)
+      for warning in compiled.warnings { Console.show(warning) }
+    }
     try steps.check(variant.model)
     let first = try progress.step(steps.run) { try times.measure(steps.run) { try model.running(values: values) } }
     return (first.variant, first.outputs)

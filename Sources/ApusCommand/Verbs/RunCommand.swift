@@ -69,17 +69,20 @@ struct RunCommand: ParsableCommand {
         interpret ? try Model(interpreting: module, options) : Model(try Compiler(options).compile(module))
       }
     }
-    if let compiled = runnable.compiled { times.add(compiled) }
+    if let compiled = runnable.compiled {
+      times.add(compiled)
+      for warning in compiled.warnings { Console.show(warning) }
+    }
     try outputs.check(runnable)
     let tensors = try progress.step("inputs") {
-      try times.measure("inputs") { try inputs.tensors(for: runnable, byteLimit: options.memoryBytes) }
+      try times.measure("inputs") { try inputs.tensors(for: runnable, byteLimit: options.inputBytes) }
     }
     let results = try progress.step("run") { try times.measure("run") { try runnable.run(tensors) } }
     let named = zip(runnable.outputs.map(\.name), results).map { (name: $0, tensor: $1) }
     try outputs.write(named)
     return Outcome(
       function: runnable.name, results: named,
-      mismatches: try outputs.mismatches(named, byteLimit: options.memoryBytes), times: times,
+      mismatches: try outputs.mismatches(named, byteLimit: options.inputBytes), times: times,
       threads: interpret ? 1 : options.threadCount)
   }
 
@@ -91,13 +94,13 @@ struct RunCommand: ParsableCommand {
       model.model, options, &times, &progress,
       .init(
         isInterpreted: interpret,
-        inputs: { try inputs.values(for: $0.inputs, of: model.model, byteLimit: options.memoryBytes) },
+        inputs: { try inputs.values(for: $0.inputs, of: model.model, byteLimit: options.inputBytes) },
         check: { try outputs.check($0) }))
     let named = run.outputs.flatMap { value in value.value.named(value.name).map { (name: $0.name, tensor: $0.leaf) } }
     try outputs.write(named, messages: run.areMessages ? .init(values: run.outputs, signatures: run.model.outputs) : nil)
     return Outcome(
       function: run.variant.model.name, results: named,
-      mismatches: try outputs.mismatches(named, byteLimit: options.memoryBytes), times: times,
+      mismatches: try outputs.mismatches(named, byteLimit: options.inputBytes), times: times,
       threads: interpret ? 1 : options.threadCount, variants: run.model.variantCount)
   }
 

@@ -53,6 +53,8 @@ public struct Explanation: Sendable {
   public let plan: Plan
   /// The order of the kernels, and the least peak of all orders; `nil` where that is not known.
   public let order: OrderPlan?
+  /// What was done to keep a run within the memory that it may take; `nil` where nothing had to be.
+  public let reduction: MemoryReduction?
 
   /// Explains a model of a `.apus` or `.ir` file.
   ///
@@ -62,7 +64,7 @@ public struct Explanation: Sendable {
     let module = try module.reaching(from: options.function)
     try module.throwIfUnregistered(options.operations)
     let host = try Compiler(options).fuse(module, timing: &timing).host
-    try self.init(LoopsModule(lowering: host, on: options.machine))
+    try self.init(LoopsModule(lowering: host, on: options.machine, memory: options.memoryGoal))
   }
 
   /// Explains a model of an ONNX file.
@@ -91,6 +93,7 @@ public struct Explanation: Sendable {
     name = loops.host
     functionCount = loops.module.functions.count - 1
     order = loops.order
+    reduction = loops.reduction
     plan = try loops.plan.instance(symbols.usualSize).plan
     arena = symbols.text(loops.plan.peak)
     let open = symbols.ids.filter { symbols[$0].origin == .argument }
@@ -111,8 +114,7 @@ extension LoopsModule {
   /// The names of the ops that a launch computes; `sizes` for one that finds out those of the next.
   fileprivate func ops(of launch: OpID) -> [String] {
     guard let kernel = kernels[launch] else { return ["sizes"] }
-    return scheduled.ops(in: scheduled.region(0, of: kernel)).map { scheduled.opcode(of: $0) }
-      .filter { !$0.isTerminator && $0 != .constant }.map(\.name)
+    return scheduled.opNames(of: kernel)
   }
 }
 

@@ -1,6 +1,7 @@
 import ApusIR
 import ApusInterpreter
 public import ApusONNX
+import ApusRuntime
 import ApusSupport
 public import ApusTensor
 import Synchronization
@@ -91,7 +92,13 @@ public final class ImportedModel: Sendable {
   /// Throws as ``run(values:)`` does.
   public func variant(for inputs: [String: ONNXValue]) throws -> Variant {
     try check(inputs)
-    return try variant(Given(inputs, self.inputs))
+    let given = Given(inputs, self.inputs)
+    let variant = try variant(given)
+    // Memory is planned for sizes that are known: where it is short, the model is compiled for those of the inputs.
+    guard let target = options.memoryGoal.target, variant.model.inputs.contains(where: \.isOpen),
+      let need = try variant.model.memoryNeed(of: variant.arguments(inputs)), need > target
+    else { return variant }
+    return try self.variant(given, Need(shapes: true))
   }
 
   /// Compiles the variant that all inputs share; nil where there is none, because shapes or values must be known.
@@ -230,6 +237,10 @@ extension ImportedModel.Variant {
     let taken = Set(model.inputs.map(\.name))
     return try model.positional(named.filter { taken.contains($0.key) })
   }
+}
+
+extension TensorSignature {
+  fileprivate var isOpen: Bool { dimensions.contains { if case .fixed = $0 { false } else { true } } }
 }
 
 extension ONNXFile.Signature {

@@ -168,10 +168,16 @@ extension Model {
 
   /// Refuses a run before anything is allocated for it.
   private func checkMemory(_ inputs: [Tensor], _ executable: Executable) throws(DiagnosticError) {
-    guard inputs.count == self.inputs.count,
-      zip(inputs, self.inputs).allSatisfy({ $0.rank == $1.dimensions.count })
-    else { return }  // the run itself says what is wrong
-    let plan = try executable.description.plan(inputs.map(\.shape))
+    // Where there is no plan for the inputs, the run itself says what is wrong.
+    guard let total = try memoryNeed(inputs.map(\.shape), executable), total > memoryLimit else { return }
+    throw DiagnosticError(
+      id: "limit.memory", "a run on these inputs takes \(total) bytes: the limit is \(memoryLimit)")
+  }
+
+  /// The bytes of outputs and intermediate values of a run, those left out that data give a size; nil where the inputs are wrong.
+  private func memoryNeed(_ shapes: [[Int]], _ executable: Executable) throws(DiagnosticError) -> Int? {
+    guard shapes.count == inputs.count, zip(shapes, inputs).allSatisfy({ $0.count == $1.dimensions.count }) else { return nil }
+    let plan = try executable.description.plan(shapes)
     var total = plan.arenaBytes
     for (signature, shape) in zip(outputs, plan.outputShapes) {
       guard let shape else { continue }
@@ -179,10 +185,13 @@ extension Model {
       let (sum, overflow) = total.addingReportingOverflow(bytes)
       total = overflow ? .max : sum
     }
-    guard total <= memoryLimit else {
-      throw DiagnosticError(
-        id: "limit.memory", "a run on these inputs takes \(total) bytes: the limit is \(memoryLimit)")
-    }
+    return total
+  }
+
+  /// The bytes of outputs and intermediate values of a run on these inputs; nil where that is not known before.
+  func memoryNeed(of inputs: [Tensor]) -> Int? {
+    guard let executable = compiled?.executable else { return nil }
+    return (try? memoryNeed(inputs.map(\.shape), executable)) ?? nil
   }
 }
 

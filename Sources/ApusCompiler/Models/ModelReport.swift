@@ -54,14 +54,15 @@ public struct ModelReport: Sendable {
         kernels = host.allOps().count { host.opcode(of: $0) == .kernel }
         let estimate = MemoryEstimate(host, sizes: sizes).memory
         memory = estimate
-        if estimate.peak > options.memoryBytes {
+        // Towards a limit that is stated the planner works, and says what it could not reach.
+        if estimate.peak > options.memoryBytes, options.memoryLimit == nil || host.isOpen {
           found.append(
             Diagnostic(
               id: "limit.memory",
               "a run at the largest sizes takes \(estimate.peak) bytes: the limit is \(options.memoryBytes)"))
         }
         // Schedules and loops are made as for a run; only LLVM is left out.
-        _ = try LoopsModule(lowering: host, on: options.machine)
+        _ = try LoopsModule(lowering: host, on: options.machine, memory: options.memoryGoal)
       } catch let error as DiagnosticError {
         found += error.diagnostics
       } catch {

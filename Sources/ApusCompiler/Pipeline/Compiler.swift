@@ -21,7 +21,7 @@ public struct Compiler: Sendable {
     var timing = timing
     try module.reaching(from: options.function).throwIfUnregistered(options.operations)
     let (host, reports) = try fuse(module, timing: &timing, hooks: hooks)
-    let loops = try timing.measure("lower") { try LoopsModule(lowering: host, on: options.machine) }
+    let loops = try timing.measure("lower") { try LoopsModule(lowering: host, on: options.machine, memory: options.memoryGoal) }
     let pool = ThreadPool(threads: options.threadCount)
     let limit = options.memoryBytes
     let executable = try loops.link(
@@ -74,6 +74,9 @@ public struct CompiledModel: Sendable {
   public let timing: Timing
   /// Bytes that one run may use.
   public let memoryLimit: Int
+
+  /// What there is to say of a model that runs all the same: `memory.budget` where a run takes more than it should.
+  public var warnings: [Diagnostic] { [loops.reduction?.warning].compactMap { $0 } }
 
   /// Which intermediate values share memory.
   public var plan: ArenaPlan { loops.plan }
