@@ -13,7 +13,8 @@ struct StackPlan {
   /// The bytes that hold all of them.
   let peak: Dim
 
-  /// Nothing where offsets would become long expressions.
+  /// Nothing where offsets would become long expressions. Where they would with all buffers, those that are small beside the
+  /// largest lie in slots before the others.
   ///
   /// - Parameter first: the bytes that lie before all of them.
   init?(_ entries: [ArenaPlan.Entry], behind first: Int, _ symbols: SymbolTable) throws(DimOverflow) {
@@ -22,9 +23,27 @@ struct StackPlan {
       let room = try ArenaPlan.room(for: entry.bytes, symbols)
       buffers.append(Buffer(lifetime: entry.lifetime, room: room, usual: max(try room.evaluate(symbols.usualSize), 0)))
     }
-    guard let stack = try Stack(buffers, symbols) else { return nil }
-    for offset in stack.offsets { offsets.append(try Dim.sum(.constant(first), offset)) }
-    peak = try Dim.sum(.constant(first), stack.height)
+    let largest = buffers.map(\.usual).max() ?? 0
+    for factor in [nil, 64, 16, 8] as [Int?] {
+      let least = factor.map { largest / $0 } ?? 0
+      let high = buffers.indices.filter { buffers[$0].usual >= least }
+      guard let stack = try Stack(high.map { buffers[$0] }, symbols) else { continue }
+      offsets = [Dim](repeating: 0, count: entries.count)
+      var end = Dim.constant(first)
+      let low = buffers.indices.filter { buffers[$0].usual < least }
+      if let slots = try SlotPlan.smallest(for: low.map { entries[$0] }, symbols) {
+        var starts: [Dim] = []
+        for size in try slots.sizes() {
+          starts.append(end)
+          end = try Dim.sum(end, size)
+        }
+        for (index, slot) in zip(low, slots.slots) { offsets[index] = starts[slot] }
+      }
+      for (index, offset) in zip(high, stack.offsets) { offsets[index] = try Dim.sum(end, offset) }
+      peak = try Dim.sum(end, stack.height)
+      return
+    }
+    return nil
   }
 }
 
@@ -79,8 +98,8 @@ private func highest(_ ends: [Dim], _ symbols: SymbolTable) throws(DimOverflow) 
   return largest
 }
 
-/// Symbols, quotients and maxima in one offset at most: they are computed on every run, and by everyone who reads the plan.
-private let mostFactors = 8192
+/// Symbols, quotients and maxima in one offset at most: they are compiled, and computed on every run.
+private let mostFactors = 1024
 
 extension Dim {
   /// How many symbols, quotients, maxima and minima the expression has.
