@@ -104,11 +104,27 @@ import Testing
     #expect(exact.status == 0 && exact.output.contains("\narena: 96000 bytes\n"))
   }
 
+  /// A page that needs nothing else, and shows names as text.
+  @Test func asAPage() throws {
+    let scratch = try Scratch()
+    let file = try scratch.file("a<b>.ir", "apus-ir 1\n\nfunc @f(%x: f32[N], %y: f32[M]) -> f32[N] where N in 1...9, M in 1...9 {\n  %0: f32[N] = scan %x, axis: 0\n  %1: f32[N] = scan %0, axis: 0\n  %2: f32[N] = add %1, %y\n  return %2\n}\n")
+    let run = try Command("explain", file, "--html")
+    #expect(run.status == 0, "\(run.errors)")
+    let page = run.output
+    #expect(page.hasPrefix("<!DOCTYPE html>") && page.hasSuffix("</html>\n"))
+    for wanted in ["<h2>Memory</h2>", "<h2>Graph</h2>", "<h2>Kernels</h2>", "<h2>Guards</h2>", "N = M", "a&lt;b&gt;.ir", "<tr id=\"k1\">", "peak"] {
+      #expect(page.contains(wanted), "\(wanted) is missing")
+    }
+    for unwanted in ["<script", "a<b>", "href=\"http", "src="] { #expect(!page.contains(unwanted), "\(unwanted) is there") }
+    let limited = try Command("explain", digits, "--html", "--memory-budget", "1")
+    #expect(limited.status == 0 && limited.output.contains("<h2>Within the limit</h2>"), "\(limited.errors)")
+  }
+
   @Test func saysWhyNot() throws {
     let scratch = try Scratch()
     let missing = try Command("explain", scratch.path("none.ir"))
     #expect(missing.status == 1 && missing.errors.contains("error[file.missing]"))
-    let flag = try Command("explain", digits, "--html")
+    let flag = try Command("explain", digits, "--html", "--json")
     #expect(flag.status == 3)
     let function = try Command("explain", digits, "--function", "netwrk")
     #expect(function.status == 1 && function.errors.contains("error[function.unknown]"))

@@ -62,7 +62,7 @@ struct MemoryMap {
       add(
         "<rect class=\"b\" x=\"\(number(x0))\" y=\"\(number(y0))\" width=\"\(number(max(x1 - x0, 0.2)))\" "
           + "height=\"\(number(max(y1 - y0, 0.2)))\" fill=\"hsl(\(number(hue)),65%,\(index % 2 == 0 ? 62 : 55)%)\"><title>"
-          + escaped("\(name(index)): steps \(buffer.lower) to \(buffer.upper), \(buffer.size) bytes at \(plan.offsets[index])")
+          + "\(name(index)): steps \(buffer.lower) to \(buffer.upper), \(buffer.size) bytes at \(plan.offsets[index])".escaped
           + "</title></rect>")
     }
     add(line(Self.left, y(0), Self.width - Self.right, y(0), color: "#444"))
@@ -109,7 +109,7 @@ extension MemoryMap {
   ) -> String {
     let outline = isOutlined ? " stroke=\"#fff\" stroke-width=\"3\" paint-order=\"stroke\"" : ""
     return "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\" font-size=\"\(size)\" fill=\"\(color)\"\(outline)>"
-      + "\(escaped(text))</text>"
+      + "\(text.escaped)</text>"
   }
 
   /// About eight round numbers in a range.
@@ -131,10 +131,13 @@ extension MemoryMap {
     for (unit, size) in [("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)] where count >= size { return "\(number(count / size)) \(unit)" }
     return number(count)
   }
+}
 
-  private func escaped(_ text: String) -> String {
+extension String {
+  /// As text of a document in XML or HTML.
+  var escaped: String {
     var result = ""
-    for character in text.unicodeScalars {
+    for character in unicodeScalars {
       switch character {
       case "&": result += "&amp;"
       case "<": result += "&lt;"

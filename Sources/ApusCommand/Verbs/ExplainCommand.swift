@@ -21,6 +21,13 @@ struct ExplainCommand: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Flag(help: "Print a page in HTML that needs nothing else.")
+  var html = false
+
+  func validate() throws {
+    if json, html { throw ValidationError("--json and --html do not go together") }
+  }
+
   func run() throws {
     let options = try execution.compilerOptions(function: model.function)
     let explanation =
@@ -30,6 +37,8 @@ struct ExplainCommand: ParsableCommand {
       }
     if json {
       printJSON(explanation.members(of: model.model))
+    } else if html {
+      Output.print(ExplanationPage(model: model.model, explanation: explanation).html, terminator: "")
     } else {
       for line in explanation.lines { Output.print(line) }
     }
@@ -57,14 +66,14 @@ extension Explanation {
     return lines
   }
 
-  private static func proof(_ peak: Int, _ bound: Int, _ what: String) -> String {
+  static func proof(_ peak: Int, _ bound: Int, _ what: String) -> String {
     if peak <= bound { return "no plan \(what) takes less" }
     return "no plan \(what) takes less than \(bound) bytes (gap \((gap(of: peak, above: bound) * 100).rounded(to: 1)) %)"
   }
 }
 
 extension MemoryReduction {
-  fileprivate var lines: [String] {
+  var lines: [String] {
     var lines = ["memory: a run takes \(reached) bytes, of \(target) that it may; without more work it takes \(unlimited)"]
     lines += splits.map { "split: \($0.kernels) kernels in \($0.parts) parts: \($0.ops.joined(separator: ", "))" }
     lines += repeats.map {
@@ -76,7 +85,7 @@ extension MemoryReduction {
 }
 
 extension Explanation.Value {
-  fileprivate var text: String {
+  var text: String {
     let size = (start.map { " from byte \($0)" } ?? "") + (bytes.map { ", \($0) bytes" } ?? "")
     return switch place {
     case .input(let name): "\(type) input \(name)\(size)"

@@ -1,10 +1,10 @@
-import ApusBuffers
+public import ApusBuffers
 import ApusIR
-import ApusMemory
+public import ApusMemory
 import ApusONNX
 import ApusPasses
 import ApusRuntime
-import ApusSupport
+public import ApusSupport
 
 /// What the compiler makes of a model, and why: its kernels in the order of a run, the memory of their values, and what is
 /// proven of it. Made without LLVM.
@@ -36,6 +36,10 @@ public struct Explanation: Sendable {
     public var ops: [String]
     public var reads: [Value]
     public var writes: [Value]
+    /// The kernels that write what it reads.
+    public var sources: [Int]
+    /// What it does, at the sizes that are assumed; `nil` for one that finds out sizes.
+    public var work: KernelWork?
   }
 
   /// The function that runs.
@@ -51,6 +55,14 @@ public struct Explanation: Sendable {
   public let arena: String
   /// The offsets, and the least peak of this order.
   public let plan: Plan
+  /// The buffers of the arena, and when each is needed: what `plan` is a plan for.
+  public let problem: Problem
+  /// What each of these buffers holds.
+  public let buffers: [String]
+  /// Relations of sizes that are checked when a run begins.
+  public let guards: [String]
+  /// What there is to say of the import, such as sizes that it holds for alone.
+  public private(set) var notes: [Diagnostic] = []
   /// The order of the kernels, and the least peak of all orders; `nil` where that is not known.
   public let order: OrderPlan?
   /// What was done to keep a run within the memory that it may take; `nil` where nothing had to be.
@@ -78,8 +90,9 @@ public struct Explanation: Sendable {
     for assumption in [nil, true, false] {
       settings.assumption = assumption
       switch try file.imported(settings) {
-      case .module(let module, _, _):
+      case .module(let module, _, let guards):
         try self.init(module, options)
+        notes = guards.notes
         return
       case .needs(_, _, let found): if problems.isEmpty { problems = found }
       }
@@ -94,18 +107,31 @@ public struct Explanation: Sendable {
     functionCount = loops.module.functions.count - 1
     order = loops.order
     reduction = loops.reduction
-    plan = try loops.plan.instance(symbols.usualSize).plan
+    (problem, plan) = try loops.plan.instance(symbols.usualSize)
+    buffers = loops.plan.entries.map { symbols.text(host.type(of: $0.buffer).with(form: .tensor)) }
+    guards = host.obligations.map { obligation in
+      let sign = obligation.relation == .equal ? "=" : "≤"
+      return "\(symbols.text(obligation.lhs)) \(sign) \(symbols.text(obligation.rhs)), else \(obligation.id)"
+    }
     arena = symbols.text(loops.plan.peak)
     let open = symbols.ids.filter { symbols[$0].origin == .argument }
     sizes = Dictionary(open.map { (symbols.text(.symbol($0)), symbols.usualSize($0)) }) { first, _ in first }
     let reading = BufferReading(loops)
     constantBytes = reading.constantBytes
-    kernels = reading.launches.map { launch in
+    var writers: [ValueID: Set<Int>] = [:]
+    kernels = reading.launches.enumerated().map { index, launch in
       let operands = host.operands(of: launch)
       let written = loops.kernels[launch].map { loops.scheduled.resultCount(of: $0) } ?? 1
+      let sources = operands.dropLast(written).reduce(Set<Int>()) { $0.union(writers[host.viewedBuffer($1)] ?? []) }
+      for buffer in operands.suffix(written) {
+        let root = host.viewedBuffer(buffer)
+        // Parts of one buffer have a kernel each.
+        writers[root] = buffer == root ? [index] : (writers[root] ?? []).union([index])
+      }
       return Kernel(
         function: host.string("callee", of: launch) ?? "", ops: loops.ops(of: launch),
-        reads: operands.dropLast(written).map(reading.value), writes: operands.suffix(written).map(reading.value))
+        reads: operands.dropLast(written).map(reading.value), writes: operands.suffix(written).map(reading.value),
+        sources: sources.sorted(), work: loops.kernels[launch].map { loops.scheduled.work(of: $0) })
     }
   }
 }
