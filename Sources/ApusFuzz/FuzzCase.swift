@@ -24,6 +24,8 @@ public enum Oracle: String, Sendable, CaseIterable {
   case verifier
   /// Of a module with one mistake, which is drawn from the seed of the case alone, the verifier names that and nothing else.
   case violations
+  /// What is known of sizes holds for numbers that they may be.
+  case sizes
   /// What is printed is read back as the same.
   case text
   /// The interpreter finds the same before and after a pass.

@@ -91,7 +91,7 @@ extension GraphDrawing {
   mutating func image(_ rank: Int? = nil, of channels: [Int] = [1, 2, 3, 4, 6]) throws -> [Dim] {
     let spatial = rank ?? self.rank(3...5)
     return [.constant(draw.int(1...2)), .constant(draw.one(of: channels))]
-      + (try (2..<spatial).map { _ in draw.chance(70) ? .constant(draw.int(2...9)) : try size() })
+      + (try (2..<spatial).map { _ in draw.chance(70) ? .constant(constantSize(2...9)) : try size() })
   }
 
   private mutating func convolution(_ choice: OpChoice, _ element: ElementType, _ other: ElementType) throws -> OpDraft {

@@ -1,4 +1,5 @@
 import ApusIR
+import ApusPasses
 import ApusTensor
 
 /// What has been drawn: which ops on which element types, and which op reads what which op makes.
@@ -91,9 +92,7 @@ struct OpChoice: Hashable, Sendable {
     _ draw: inout Draw, _ codes: [OpCode], _ allowed: [ElementType], near: [ElementType], _ coverage: DrawCoverage
   ) -> OpChoice {
     var best: OpChoice?
-    // Half of the groups are a tenth of the ops: those that move elements have many rules, and few ops.
-    let group = draw.chance(40) ? draw.pick(Set(codes.map(\.info.group)).subtracting(["control", "source"]).sorted()) : nil
-    let codes = group.map { group in codes.filter { $0.info.group == group } } ?? codes
+    let codes = favored(codes, &draw)
     for _ in 0..<3 {
       let code = draw.one(of: codes)
       var types: [String: ElementType] = [:]
@@ -101,7 +100,9 @@ struct OpChoice: Hashable, Sendable {
         let all = elements(of: variable, code)
         let common = all.filter(allowed.contains)
         let members = common.isEmpty ? all : common
-        let known = draw.chance(80) ? near.filter(members.contains) : []
+        // What is converted becomes something else.
+        let isNear = draw.chance(code == .convert && variable.name == "U" ? 10 : 80)
+        let known = isNear ? near.filter(members.contains) : []
         types[variable.name] = draw.one(of: known.isEmpty ? members : known)
       }
       let choice = OpChoice(code: code, types: types)
@@ -109,5 +110,21 @@ struct OpChoice: Hashable, Sendable {
     }
     guard let best else { preconditionFailure("three are drawn") }
     return best
+  }
+
+  /// Of the ops that may be drawn, those of one group or of one rule, now and then: half of the groups are a tenth of the
+  /// ops, and those that move elements have many rules and are few.
+  private static func favored(_ codes: [OpCode], _ draw: inout Draw) -> [OpCode] {
+    var some: [OpCode] = []
+    switch draw.int(0...9) {
+    case 0...2:
+      let group = draw.pick(Set(codes.map(\.info.group)).subtracting(["control", "source"]).sorted())
+      some = codes.filter { $0.info.group == group }
+    case 3...5:
+      let roots = draw.one(of: Canonicalization.roots)
+      some = codes.filter(roots.contains)
+    case _: break
+    }
+    return some.isEmpty ? codes : some
   }
 }

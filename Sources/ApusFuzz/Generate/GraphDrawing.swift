@@ -25,6 +25,8 @@ struct GraphDrawing {
   private var producers: [ValueID: OpCode] = [:]
   /// What the next op reads if it can.
   private var focus: ValueID?
+  /// What it reads already.
+  private var taken: [ValueID] = []
 
   init(_ name: String, seed: UInt64, _ limits: GraphGenerator.Limits, ops: Int, _ coverage: DrawCoverage) {
     draw = Draw(seed: seed)
@@ -52,7 +54,9 @@ struct GraphDrawing {
       focus = nil
       return value
     }
-    let fitting = visible.filter { isIncluded(type($0)) }
+    var fitting = visible.filter { isIncluded(type($0)) }
+    // An op on one value twice is mostly simpler than it looks.
+    if draw.chance(80) { fitting.removeAll(where: taken.contains) }
     guard !fitting.isEmpty else { return nil }
     if draw.chance(40) { return draw.one(of: fitting) }
     return fitting[fitting.count - 1 - draw.int(0...min(4, fitting.count - 1))]
@@ -103,8 +107,8 @@ struct GraphDrawing {
     try emit(code, operands, attributes, stated: stated.map { [$0] })[0]
   }
 
-  /// Of a hundred draws, how many are expressions that the compiler is to simplify: met by chance, most are rare.
-  private static let identityPercent = 8
+  /// Of a hundred draws, how many are expressions that compilers look for: met by chance, most are rare.
+  private static let idiomPercent = 15
   /// How many read what the op before makes: rules about an op that reads another are met so.
   private static let chainPercent = 35
 
@@ -115,8 +119,8 @@ struct GraphDrawing {
     while remaining > max(end, 0), tries > 0 {
       tries -= 1
       let known = (function, local, callees, producers, remaining)
-      if draw.chance(Self.identityPercent) {
-        do { try addIdentity() } catch { (function, local, callees, producers, remaining) = known }
+      if draw.chance(Self.idiomPercent) {
+        do { try addIdiom() } catch { (function, local, callees, producers, remaining) = known }
         continue
       }
       let choice = drawChoice()
@@ -147,14 +151,16 @@ struct GraphDrawing {
     return OpChoice.draw(&draw, alike.isEmpty ? codes : alike, limits.types, near: [type(last).element], coverage)
   }
 
-  private mutating func add(_ choice: OpChoice) throws {
+  mutating func add(_ choice: OpChoice) throws {
     if choice.code.traits.contains(.controlFlow) || choice.code == .call {
       try addControl(choice.code)
       return
     }
     let draft = try self.draft(choice)
     var operands: [ValueID] = []
+    defer { taken = [] }
     for (index, operand) in draft.operands.enumerated() {
+      taken = operands
       operands.append(try draft.given[index] ?? obtain(operand))
     }
     try emit(choice.code, operands, draft.attributes, stated: draft.stated)

@@ -19,6 +19,10 @@ public struct GraphGenerator: Sendable {
     public var symbols = 3
     /// Of a hundred ops that depend on sizes being right, how many are kept.
     public var guardPercent = 20
+    /// Of a hundred sizes, how many only a run knows.
+    var openPercent = 30
+    /// The known sizes that are drawn; any where there are none.
+    var sizes: [Int] = []
     /// The element types that are drawn where an op leaves the choice.
     public var types = ElementType.allCases
     /// The ops that are drawn.
@@ -49,11 +53,19 @@ public struct GraphGenerator: Sendable {
       plainCodes = Self.plain(self.codes)
     }
 
-    /// A few of the ops: they meet each other more often than all of them do (Groce et al., "Swarm testing", 2012).
+    /// A part of all that can be drawn, another one for each graph: a few ops, sizes and types meet each other more often
+    /// than all of them do (Groce et al., "Swarm testing", 2012).
     func some(_ draw: inout Draw) -> Limits {
       var few = self
-      let plain = draw.shuffled(plainCodes).prefix(draw.int(3...16))
-      few.codes = codes.filter { plain.contains($0) || !plainCodes.contains($0) && draw.chance(50) }
+      if draw.chance(largePercent > 0 ? 80 : 50) {
+        // Large values are dear, and what goes wrong for them does so in one op mostly.
+        let isVeryFew = draw.chance(largePercent > 0 ? 60 : 25)
+        let plain = draw.shuffled(plainCodes).prefix(isVeryFew ? draw.int(1...3) : draw.int(3...16))
+        few.codes = codes.filter { plain.contains($0) || !plainCodes.contains($0) && draw.chance(50) }
+      }
+      if draw.chance(50) { few.sizes = (0..<draw.int(1...3)).map { _ in draw.one(of: GraphDrawing.knownSizes) } }
+      if draw.chance(25) { few.types = (0..<draw.int(1...2)).map { _ in draw.one(of: types) } }
+      if draw.chance(25) { few.openPercent = 0 }
       return few
     }
 
@@ -71,8 +83,8 @@ public struct GraphGenerator: Sendable {
   /// A module whose first function is what runs. It has about `ops` ops besides constants, and what the last one needs.
   public mutating func module(seed: UInt64, ops: Int) -> Module {
     var draw = Draw(seed: seed)
-    let limits = draw.chance(50) ? limits.some(&draw) : limits
-    var drawing = GraphDrawing("main", seed: draw.seed(), limits, ops: ops, coverage)
+    let some = limits.some(&draw)
+    var drawing = GraphDrawing("main", seed: draw.seed(), some, ops: ops, coverage)
     drawing.drawOps(ops)
     drawing.finish()
     coverage = drawing.coverage

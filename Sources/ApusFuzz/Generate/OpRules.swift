@@ -83,7 +83,7 @@ extension GraphDrawing {
       return OpDraft([x], of: drawing, stated: type.with(dims: try drawing.reshaped(type.dims)))
     },
     .transpose: { drawing, choice in
-      let x = try drawing.anchor(choice.types["T"] ?? .f32)
+      let x = try drawing.anchor(choice.types["T"] ?? .f32, rank: drawing.draw.chance(90) ? 2...5 : 0...5)
       let perm = drawing.draw.shuffled(0..<drawing.type(x).rank)
       return OpDraft([x], of: drawing, [NamedAttribute("perm", .ints(perm))])
     },

@@ -128,7 +128,8 @@ extension GraphDrawing {
 
   /// A number that a tensor may be full of.
   private mutating func filling(_ element: ElementType) -> Scalar {
-    draw.chance(40) ? draw.one(of: [.zero(element), .one(element)]) : draw.scalar(element, extremePercent: 10)
+    if draw.chance(40) { return draw.one(of: [.zero(element), .one(element)]) }
+    return draw.chance(15) ? draw.powerOfTwo(element) : draw.scalar(element, extremePercent: 10)
   }
 
   mutating func constant(_ tensor: Tensor) throws -> ValueID {

@@ -14,15 +14,18 @@ extension GraphDrawing {
 
   /// A size that is known: small ones mostly, those around widths of vectors now and then, rarely none.
   mutating func constantSize(_ range: ClosedRange<Int> = 0...64) -> Int {
-    let all = [1, 2, 3, 4, 5, 1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 64].filter(range.contains)
     if range.contains(0), draw.chance(3) { return 0 }
-    return draw.pick(all) ?? draw.int(range)
+    let few = limits.sizes.filter(range.contains)
+    if !few.isEmpty, draw.chance(90) { return draw.one(of: few) }
+    return draw.pick(Self.knownSizes.filter(range.contains)) ?? draw.int(range)
   }
+
+  static let knownSizes = [1, 2, 3, 4, 5, 1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 64]
 
   mutating func size() throws -> Dim {
     // What is drawn without large values stays as it is.
     if limits.largePercent > 0, draw.chance(limits.largePercent / 5) { return .constant(draw.one(of: [129, 300, 1025])) }
-    guard draw.chance(30) else { return .constant(constantSize()) }
+    guard draw.chance(limits.openPercent) else { return .constant(constantSize()) }
     return try openSize()
   }
 
@@ -31,11 +34,11 @@ extension GraphDrawing {
     let symbols = function.symbols.ids.filter { function.symbols[$0].origin == .argument }
     let symbol: Dim
     if symbols.count < limits.symbols, symbols.isEmpty || draw.chance(40) {
-      let lower = draw.one(of: [0, 1, 1, 1, 2, 3])
+      let lower = draw.one(of: [0, 1, 1, 1, 2, 3, 9])
       // Code is made for large sizes where none is known to be small.
       var bounds = DimBounds(lower: lower, upper: draw.chance(20) ? nil : lower + draw.int(1...8))
       // A 1 that does not look like one.
-      if draw.chance(8) { bounds = DimBounds(lower: 1, upper: 1) }
+      if draw.chance(15) { bounds = DimBounds(lower: 1, upper: 1) }
       symbol = .symbol(function.symbols.append(Symbol(name: "N\(function.symbols.count)", bounds: bounds)))
       // A parameter whose shape tells what the symbol is.
       let type = TensorType(draw.one(of: limits.types), [symbol])
@@ -49,8 +52,16 @@ extension GraphDrawing {
     case 1: return try Dim.sum(symbol, .constant(draw.int(1...3)))
     case 2 where function.symbols.bounds(of: symbol).lower ?? 0 > 0:
       return try Dim.floordiv(Dim.sum(symbol, 1), 2)
+    case 3 where least(symbol) > 0: return try part(of: symbol)
     case _: return symbol
     }
+  }
+
+  /// What is left of a size after one or two others.
+  private mutating func part(of symbol: Dim) throws -> Dim {
+    let other = draw.chance(70) ? size(upTo: least(symbol)) : nil
+    let rest = try Dim.difference(symbol, other ?? .constant(draw.int(1...min(least(symbol), 2))))
+    return least(rest) > 0 && draw.chance(50) ? try Dim.difference(rest, 1) : rest
   }
 
   /// A symbol that is at most `bound` in every run.

@@ -27,6 +27,13 @@ extension Draw {
     return tensor
   }
 
+  /// A power of two of any magnitude that the type has.
+  mutating func powerOfTwo(_ element: ElementType) -> Scalar {
+    if element == .bool { return .bool(true) }
+    guard let exponents = element.exponents else { return Scalar.signed(1 << Int64(int(0...62))).converted(to: element) }
+    return Scalar.float(Double(sign: .plus, exponent: int(exponents), significand: 1)).converted(to: element)
+  }
+
   private mutating func numbers(_ element: ElementType, extremePercent: Int) -> [Scalar] {
     var numbers = (0..<int(1...3)).map { _ in scalar(element, extremePercent: extremePercent) }
     if element.isFloat, chance(50) { numbers += [0.0, -0.0].map { Scalar.float($0).converted(to: element) } }

@@ -48,6 +48,7 @@ public final class Judge {
     stages = []
     if let target { return try judge(fuzzCase, target) }
     if let failure = checkViolation(fuzzCase.seed) { return failure }
+    if let failure = checkSizes(fuzzCase) { return failure }
     if let failure = checkText(fuzzCase.module) { return failure }
     guard [.verifier, .passes, .compile].contains(where: checks) else { return nil }
     var inputs = InputDrawing(seed: fuzzCase.seed)
@@ -89,6 +90,15 @@ public final class Judge {
     for _ in 0..<Self.violationsOfCase {
       guard let violation = violations.violation(seed: draw.seed()), let problem = violation.disagreement else { continue }
       return Failure(.violations, after: violation.rule, "\(problem)\n\(violation.module.text())")
+    }
+    return nil
+  }
+
+  private func checkSizes(_ fuzzCase: FuzzCase) -> Failure? {
+    guard checks(.sizes) else { return nil }
+    onStep(.sizes, nil)
+    for function in fuzzCase.module.functions {
+      if let problem = SizeFacts(function).problem(seed: fuzzCase.seed) { return Failure(.sizes, problem) }
     }
     return nil
   }

@@ -89,7 +89,7 @@ extension Failure {
     let before: Set<Oracle> = [.verifier, .passes, .compile]
     switch oracle {
     case .verifier: return pass == "lower" ? [.verifier, .compile, .loops] : [.verifier]
-    case .violations, .text: return [oracle]
+    case .violations, .sizes, .text: return [oracle]
     case .passes: return [.verifier, .passes]
     case .compile: return pass == nil ? before : [.verifier, .passes]
     case .code, .plan, .loops: return before.union([oracle])

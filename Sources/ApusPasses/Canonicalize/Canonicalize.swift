@@ -49,7 +49,10 @@ struct CanonicalRule: Sendable {
 }
 
 /// All rules, by the opcode of the op that they rewrite.
-enum Canonicalization {
+public enum Canonicalization {
+  /// The ops that each rule rewrites.
+  public static let roots: [[OpCode]] = rules.map(\.codes)
+
   static let rules = sourceRules + elementwiseRules + conversionRules + movementRules + foldRules + controlRules
 
   static func isRoot(_ code: OpCode) -> Bool { code.isPure || !rules(for: code).isEmpty }

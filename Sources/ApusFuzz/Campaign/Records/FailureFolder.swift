@@ -55,7 +55,8 @@ extension Failure {
     switch oracle {
     case .crash, .hang: pass != nil && pass != Oracle.text.rawValue && pass != Oracle.verifier.rawValue
     case .verifier, .text: false
-    case .violations, .passes, .compile, .code, .loops, .threads, .replay, .memory, .arena, .inputs, .plan, .determinism, .target: true
+    case .violations, .sizes, .passes, .compile, .code, .loops, .threads, .replay, .memory, .arena, .inputs, .plan, .determinism,
+      .target: true
     }
   }
 }

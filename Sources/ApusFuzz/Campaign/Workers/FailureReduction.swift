@@ -22,8 +22,8 @@ struct FailureReduction {
       guard let isolated else { return }
       let judge = IsolatedJudge(isolated, timeout: Self.candidateTimeout, now: now)
       _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
-    case .verifier, .violations, .text, .passes, .compile, .code, .loops, .threads, .replay, .memory, .arena, .inputs, .plan, .determinism,
-      .target:
+    case .verifier, .violations, .sizes, .text, .passes, .compile, .code, .loops, .threads, .replay, .memory, .arena, .inputs,
+      .plan, .determinism, .target:
       judge.oracles = failure.decisiveOracles
       judge.efforts = CodeEffort.allCases
       _ = reducer.reduce(fuzzCase, failingLike: failure, hooks, whenKept: whenKept) { try judge.judge($0) }
