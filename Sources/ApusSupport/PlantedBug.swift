@@ -3,7 +3,7 @@
 /// unless the package is built with `APUS_PLANTED_BUGS` set.
 ///
 /// Every case has a witness in `Tests/PlantedTests/Witnesses`, a program on which the edit shows.
-public enum PlantedBug: String, CaseIterable, Sendable {
+public enum PlantedBug: UInt8, CaseIterable, Sendable {
   // MARK: Vector tail
 
   /// A loop over vectors leaves out the last element of all.
@@ -248,12 +248,22 @@ public enum PlantedBug: String, CaseIterable, Sendable {
   case zeroLosesItsSign
 }
 
+extension PlantedBug {
+  public var name: String { "\(self)" }
+
+  public init?(name: String) {
+    guard let bug = PlantedBug.allCases.first(where: { $0.name == name }) else { return nil }
+    self = bug
+  }
+}
+
 /// Whether `bug` is in force: never in the product. Built with `APUS_PLANTED_BUGS`, the bug that the environment
 /// variable `APUS_PLANTED_BUG` names.
 @inlinable
 @inline(__always)
 public func isPlanted(_ bug: PlantedBug) -> Bool {
   #if APUS_PLANTED_BUGS
+    reachedBugs[Int(bug.rawValue)] = true
     return bug == plantedBug
   #else
     return false
@@ -270,13 +280,26 @@ public func isPlanted(_ bug: PlantedBug) -> Bool {
   /// The bug in force, read once: a process has one compiler.
   public let plantedBug: PlantedBug? = {
     guard let name = getenv("APUS_PLANTED_BUG").map({ String(cString: $0) }), !name.isEmpty else { return nil }
-    guard let bug = PlantedBug(rawValue: name) else { refuse(name) }
+    guard let bug = PlantedBug(name: name) else { refuse(name) }
     return bug
   }()
 
+  /// Of each bug whether its site was reached since the last ``takeReachedBugs()``. Threads write nothing but `true`.
+  public nonisolated(unsafe) let reachedBugs: UnsafeMutablePointer<Bool> = {
+    let flags = UnsafeMutablePointer<Bool>.allocate(capacity: PlantedBug.allCases.count)
+    flags.initialize(repeating: false, count: PlantedBug.allCases.count)
+    return flags
+  }()
+
+  /// The bugs whose sites were reached since the last call: a case in which a site is not reached says nothing of its bug.
+  public func takeReachedBugs() -> [PlantedBug] {
+    defer { reachedBugs.update(repeating: false, count: PlantedBug.allCases.count) }
+    return PlantedBug.allCases.filter { reachedBugs[Int($0.rawValue)] }
+  }
+
   /// Ends the process as a bad command line does: to go on without a bug would measure nothing.
   private func refuse(_ name: String) -> Never {
-    let hint = nearest(to: name, in: PlantedBug.allCases.map(\.rawValue))
+    let hint = nearest(to: name, in: PlantedBug.allCases.map(\.name))
     let message = "APUS_PLANTED_BUG: no planted bug is named '\(name)'"
     let line = Array("error: \(message)\(hint.map { "; did you mean '\($0)'?" } ?? "")\n".utf8)
     _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -103,13 +103,18 @@ public struct Tensor: Sendable {
     try Tensor(elementType, shape: shape, storage: storage)
   }
 
-  /// The tensor itself where its bytes start at a multiple of `alignment`, at most that of owned storage; else a copy that does.
+  /// The tensor itself where its bytes start at a multiple of `alignment`, at most that of owned storage; else a copy that does,
+  /// in place of which `self` is hardly read again.
   ///
   /// Throws `tensor.no-memory`.
   public func aligned(to alignment: Int) throws(DiagnosticError) -> Tensor {
     precondition(TensorStorage.alignment % alignment == 0, "owned storage is not aligned to \(alignment) bytes")
-    return storage.isAligned(to: alignment) ? self : Tensor(elementType, shape, try storage.copied())
+    return storage.isAligned(to: alignment) ? self : Tensor(elementType, shape, try storage.movedOut())
   }
+
+  /// Says that the elements will hardly be read again: where they are part of a mapped file, its pages leave memory, and come
+  /// back when they are read.
+  package func leaveMemory() { storage.leaveMemory() }
 
   private static func describe(_ elementType: ElementType, _ shape: [Int]) -> String {
     "\(elementType)[\(shape.map(String.init).joined(separator: ", "))]"

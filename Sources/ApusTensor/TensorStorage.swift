@@ -18,6 +18,8 @@ public final class TensorStorage: Sendable {
   public let byteCount: Int
   /// False for borrowed constants and mapped files.
   public let isWritable: Bool
+  /// Whether the bytes come from a file when they are read.
+  private let isMapped: Bool
   private let release: (@Sendable () -> Void)?
 
   /// Uninitialised, 64-byte-aligned memory of its own.
@@ -32,15 +34,32 @@ public final class TensorStorage: Sendable {
     base = owned
     self.byteCount = byteCount
     isWritable = true
+    isMapped = false
     release = { free(owned) }
   }
 
   /// The caller's memory, never written. It must stay valid and unchanged until `release` is called,
   /// which happens once, on any thread, when the last tensor over it is gone.
-  public init(borrowing bytes: UnsafeRawBufferPointer, release: (@Sendable () -> Void)? = nil) {
+  public convenience init(borrowing bytes: UnsafeRawBufferPointer, release: (@Sendable () -> Void)? = nil) {
+    self.init(bytes, isMapped: false, release)
+  }
+
+  /// A file in memory, never written, with what ends the mapping.
+  convenience init(mapping bytes: UnsafeRawBufferPointer, release: @escaping @Sendable () -> Void) {
+    self.init(bytes, isMapped: true, release)
+  }
+
+  /// Some of the bytes of `whole`, shared with it and never written.
+  package convenience init(_ range: Range<Int>, of whole: TensorStorage) {
+    let part = UnsafeRawBufferPointer(rebasing: whole.bytes[range])
+    self.init(part, isMapped: whole.isMapped) { withExtendedLifetime(whole) {} }
+  }
+
+  private init(_ bytes: UnsafeRawBufferPointer, isMapped: Bool, _ release: (@Sendable () -> Void)?) {
     base = UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? Self.nowhere)
     byteCount = bytes.count
     isWritable = false
+    self.isMapped = isMapped
     self.release = release
   }
 
@@ -55,6 +74,7 @@ public final class TensorStorage: Sendable {
     base = bytes.baseAddress ?? UnsafeMutableRawPointer(mutating: Self.nowhere)
     byteCount = bytes.count
     isWritable = true
+    isMapped = false
     self.release = release
   }
 
@@ -84,10 +104,37 @@ public final class TensorStorage: Sendable {
     UnsafeMutableRawBufferPointer(start: base, count: byteCount)
   }
 
+  /// Says that the bytes will hardly be read again: those of a mapped file leave memory, page by page, and come back when they
+  /// are read. Others stay.
+  func leaveMemory() { leaveMemory(from: 0, to: byteCount) }
+
+  private func leaveMemory(from lower: Int, to upper: Int) {
+    guard isMapped, lower < upper else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = (Int(bitPattern: base) + lower + page - 1) / page * page
+    let end = (Int(bitPattern: base) + upper) / page * page
+    guard start < end, let first = UnsafeMutableRawPointer(bitPattern: start) else { return }
+    // Advice only: the mapping is private and was never written, so that nothing is lost.
+    _ = madvise(first, end - start, MADV_DONTNEED)
+  }
+
   /// A fresh owned copy.
   func copied() throws(DiagnosticError) -> TensorStorage {
     let copy = try TensorStorage(byteCount: byteCount)
     copy.mutableBytes.copyMemory(from: bytes)
+    return copy
+  }
+
+  /// A fresh owned copy of bytes that will hardly be read again: a piece of a mapped file leaves memory when it is copied.
+  func movedOut() throws(DiagnosticError) -> TensorStorage {
+    let piece = 4 << 20
+    let copy = try TensorStorage(byteCount: byteCount)
+    for start in stride(from: 0, to: byteCount, by: piece) {
+      let end = min(start + piece, byteCount)
+      UnsafeMutableRawBufferPointer(rebasing: copy.mutableBytes[start..<end])
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+      leaveMemory(from: start, to: end)
+    }
     return copy
   }
 

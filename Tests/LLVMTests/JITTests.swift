@@ -37,6 +37,17 @@ func runAdd(_ address: UnsafeRawPointer, count: Int) -> Bool {
 }
 
 @Suite struct JITTests {
+  /// The library's code comes back when it is called: what was linked before runs on, and more is generated.
+  @Test func theLibraryMayLeaveMemory() throws {
+    let jit = try JIT(for: .host())
+    try jit.add(try emitAdd("before").objectFile())
+    let before = try jit.lookup("before")
+    LibraryPages.leaveMemory()
+    #expect(runAdd(before, count: 33))
+    try jit.add(try emitAdd("after").objectFile())
+    #expect(runAdd(try jit.lookup("after"), count: 33))
+  }
+
   @Test(arguments: [0, 1, 7, 16, 33]) func runsAVectorLoop(count: Int) throws {
     let jit = try JIT(for: .host())
     try jit.add(emitAdd("add").objectFile())

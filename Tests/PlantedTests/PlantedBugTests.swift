@@ -30,19 +30,19 @@ import Testing
   }
 
   @Test(arguments: PlantedBug.allCases) func standsAtOneSite(_ bug: PlantedBug) {
-    let sites = Self.sources.map { $0.components(separatedBy: "isPlanted(.\(bug.rawValue))").count - 1 }
+    let sites = Self.sources.map { $0.components(separatedBy: "isPlanted(.\(bug.name))").count - 1 }
     #expect(sites.reduce(0, +) == 1)
   }
 
   @Test(arguments: PlantedBug.allCases) func hasAWitness(_ bug: PlantedBug) {
-    let witness = Self.root.appendingPathComponent("Tests/PlantedTests/Witnesses/\(bug.rawValue).ir")
+    let witness = Self.root.appendingPathComponent("Tests/PlantedTests/Witnesses/\(bug.name).ir")
     #expect(FileManager.default.fileExists(atPath: witness.path))
   }
 
   @Test func everyWitnessHasABug() throws {
     let folder = Self.root.appendingPathComponent("Tests/PlantedTests/Witnesses")
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-    let unknown = names.filter { PlantedBug(rawValue: String($0.dropLast(3))) == nil || !$0.hasSuffix(".ir") }
+    let unknown = names.filter { PlantedBug(name: String($0.dropLast(3))) == nil || !$0.hasSuffix(".ir") }
     #expect(unknown.isEmpty)
   }
 }

@@ -10,16 +10,16 @@ import Foundation
   static func main() throws {
     #if APUS_PLANTED_BUGS
       let arguments = Array(CommandLine.arguments.dropFirst())
-      if arguments.first == "--show", let bug = arguments.dropFirst().first.flatMap({ PlantedBug(rawValue: $0) }) {
+      if arguments.first == "--show", let bug = arguments.dropFirst().first.flatMap({ PlantedBug(name: $0) }) {
         print(try Witness(of: bug, in: folder).verdict())
         return
       }
-      let unknown = arguments.filter { PlantedBug(rawValue: $0) == nil }
+      let unknown = arguments.filter { PlantedBug(name: $0) == nil }
       guard unknown.isEmpty else {
         print("no planted bug is named \(unknown.joined(separator: ", "))")
         exit(1)
       }
-      let bugs = arguments.isEmpty ? PlantedBug.allCases : arguments.compactMap { PlantedBug(rawValue: $0) }
+      let bugs = arguments.isEmpty ? PlantedBug.allCases : arguments.compactMap { PlantedBug(name: $0) }
       let unproven = try bugs.filter { try !prove($0) }
       say("\(bugs.count - unproven.count) of \(bugs.count) planted bugs are shown by their witness")
       exit(unproven.isEmpty ? 0 : 1)
@@ -39,7 +39,7 @@ import Foundation
     let isRight = clean == "agrees" || clean == planted ? clean == "agrees" : !clean.hasPrefix("nothing")
     let isProven = isRight && clean != planted && !planted.hasPrefix("nothing")
     let lines = planted.split(separator: "\n").prefix(isProven ? 1 : 12).joined(separator: "\n    ")
-    say("\(isProven ? "shown" : "NOT SHOWN") \(bug.rawValue): \(lines.prefix(isProven ? 140 : 2000))")
+    say("\(isProven ? "shown" : "NOT SHOWN") \(bug.name): \(lines.prefix(isProven ? 140 : 2000))")
     if !isRight { say("    without it: \(clean.prefix(2000))") }
     return isProven
   }
@@ -47,9 +47,9 @@ import Foundation
   private static func verdict(on bug: PlantedBug, isPlanted: Bool) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-    process.arguments = ["--show", bug.rawValue]
+    process.arguments = ["--show", bug.name]
     var environment = ProcessInfo.processInfo.environment
-    environment["APUS_PLANTED_BUG"] = isPlanted ? bug.rawValue : nil
+    environment["APUS_PLANTED_BUG"] = isPlanted ? bug.name : nil
     process.environment = environment
     let output = Pipe()
     process.standardOutput = output

@@ -18,7 +18,7 @@ struct Witness {
   private var settings: [String: String] = [:]
 
   init(of bug: PlantedBug, in folder: URL) throws {
-    let file = folder.appendingPathComponent("\(bug.rawValue).ir")
+    let file = folder.appendingPathComponent("\(bug.name).ir")
     let text = try String(contentsOf: file, encoding: .utf8)
     source = SourceText(name: file.lastPathComponent, text: text)
     for line in text.split(separator: "\n").prefix(while: { $0.hasPrefix("//") }) {

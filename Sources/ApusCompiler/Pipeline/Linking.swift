@@ -31,9 +31,14 @@ extension LoopsModule {
         pool.parallelFor(count: count) { $0.forEach(body) }
       }
     }
-    return try timing.measure("link") {
+    let executable = try timing.measure("link") {
       try link(compiled, on: machine, pool: pool, operations: operations, options: options)
     }
+    // What small models need of the code generator comes back at a cost that is felt beside theirs.
+    if let generation = timing.entries.last(where: { $0.phase == "codegen" }), generation.duration > .milliseconds(50) {
+      LibraryPages.leaveMemory()
+    }
+    return executable
   }
 
   private func link(

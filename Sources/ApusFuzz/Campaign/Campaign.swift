@@ -134,7 +134,7 @@ extension Campaign {
       stillborn = 0
       if crew[index].current != nil { countCase() }
       crew[index].begin(number, now)
-    case .drawn: break
+    case .drawn, .reached: break
     case .stage(let oracle, let pass): crew[index].stage = (oracle, pass)
     case .failed(let number, let failure, let ops):
       try record(Finding(failure, number: number, ops: ops, text: crew[index].drawnCase))

@@ -97,10 +97,7 @@ extension IRParser {
         at: entry.range)
       return nil
     }
-    let part = storage.withUnsafeBytes { bytes in
-      TensorStorage(
-        borrowing: UnsafeRawBufferPointer(rebasing: bytes[entry.offset..<end]), owner: storage)
-    }
+    let part = TensorStorage(entry.offset..<end, of: storage)
     let digest = part.withUnsafeBytes { SHA256.digest(of: $0) }.description
     guard digest == entry.hash else {
       tokens.error(

@@ -15,6 +15,8 @@ enum LLVMTargets {
   static func initialize() { _ = registered }
 
   private static let registered: Void = {
+    // What linking has read is of no more use.
+    LibraryPages.leaveMemory()
     setOptions()
     LLVMInitializeX86TargetInfo()
     LLVMInitializeX86Target()

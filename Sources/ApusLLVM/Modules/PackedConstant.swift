@@ -20,6 +20,7 @@ extension ConstantTensor {
         }
       }
     }
+    tensor.leaveMemory()
     return ConstantTensor(packed)
   }
 }

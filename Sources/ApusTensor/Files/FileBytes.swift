@@ -77,7 +77,7 @@ public struct FileBytes: Sendable {
       throw Self.cannotOpen(path, errno)
     }
     nonisolated(unsafe) let mapped = base
-    storage = TensorStorage(borrowing: UnsafeRawBufferPointer(start: base, count: count)) { munmap(mapped, count) }
+    storage = TensorStorage(mapping: UnsafeRawBufferPointer(start: base, count: count)) { munmap(mapped, count) }
   }
 
   /// Bytes that are in memory already; `name` is what diagnostics call them.
@@ -108,9 +108,7 @@ extension FileBytes {
   /// The bytes in `range`, shared; nil when they do not lie wholly within these.
   package func slice(_ range: Range<Int>, array: String? = nil) -> FileBytes? {
     guard range.lowerBound >= 0, range.upperBound <= count else { return nil }
-    let part = TensorStorage(
-      borrowing: UnsafeRawBufferPointer(rebasing: storage.bytes[range]), owner: storage)
-    return FileBytes(name: name, array: array ?? self.array, storage: part)
+    return FileBytes(name: name, array: array ?? self.array, storage: TensorStorage(range, of: storage))
   }
 
   /// The bytes as an array of their own; for headers, never for data.

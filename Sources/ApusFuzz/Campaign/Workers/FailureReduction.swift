@@ -64,7 +64,7 @@ final class IsolatedJudge {
         case .finished:
           member.rest()
           return try verdict.get()
-        case .ready, .start, .kept, .statistics, .reduced, nil: break
+        case .ready, .start, .reached, .kept, .statistics, .reduced, nil: break
         }
       }
       if hasEnded { return member.loss }

@@ -55,7 +55,11 @@ public struct Worker<Source: CaseSource> {
       let fuzzCase = source.draw(number)
       let text = CaseText(fuzzCase)
       say(.drawn(text))
-      if judge(fuzzCase, number: number), source.isWorthKeeping(fuzzCase, judge.stages) { say(.kept(number, text)) }
+      let isRight = judge(fuzzCase, number: number)
+      #if APUS_PLANTED_BUGS
+        say(.reached(number, takeReachedBugs().map(\.name)))
+      #endif
+      if isRight, source.isWorthKeeping(fuzzCase, judge.stages) { say(.kept(number, text)) }
       if (number + 1) % Self.reportInterval == 0 { report() }
     }
     report()

@@ -51,6 +51,8 @@ enum WorkerReport: Equatable {
   /// What the compiler was at when the process received a signal.
   case stage(Oracle?, pass: String?)
   case failed(Int, Failure, ops: Int)
+  /// The planted bugs whose sites the case reached; in builds that hold them.
+  case reached(Int, [String])
   /// Nothing can be said about the case, for this reason.
   case void(Int, reason: String)
   /// The case is worth keeping.
@@ -68,6 +70,7 @@ enum WorkerReport: Equatable {
     case .drawn(let text): WorkerLine(["drawn"] + text.fields).text
     case .stage(let oracle, let pass): WorkerLine(["stage", oracle?.rawValue ?? "", pass ?? ""]).text
     case .failed(let number, let failure, let ops): WorkerLine(["failed", "\(number)", "\(ops)"] + failure.fields).text
+    case .reached(let number, let bugs): WorkerLine(["reached", "\(number)"] + bugs).text
     case .void(let number, let reason): WorkerLine(["void", "\(number)", reason]).text
     case .kept(let number, let text): WorkerLine(["kept", "\(number)"] + text.fields).text
     case .statistics(let statistics): WorkerLine(["statistics"] + statistics.fields).text
@@ -89,6 +92,7 @@ enum WorkerReport: Equatable {
     case ("failed", 6):
       guard let number, let ops = Int(fields[2]), let failure = Failure(fields: Array(fields[3...])) else { return nil }
       report = .failed(number, failure, ops: ops)
+    case ("reached", _): report = number.map { .reached($0, Array(fields[2...])) }
     case ("void", 3): report = number.map { .void($0, reason: fields[2]) }
     case ("kept", 5):
       guard let number, let text = CaseText(fields: fields[2...]) else { return nil }
