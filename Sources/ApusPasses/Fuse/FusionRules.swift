@@ -6,6 +6,8 @@ extension KernelFusion {
   func mapIntoMap(_ pair: Pair, recomputing: Bool) -> Decision {
     let (producer, consumer) = (summary(pair.producer), summary(pair.consumer))
     guard producer.kind == .map, consumer.kind == .map, fits(pair) else { return .apart }
+    // Better computed with a contraction, which then may write straight into the concat's result.
+    if consumer.pieces > 0, pair.access.pattern == .moved, pair.isSole, isEpilogue(pair.producer) { return .apart }
     return intoMap(pair, producer, consumer, recomputing: recomputing)
   }
 
@@ -95,6 +97,26 @@ extension KernelFusion {
       consumer.recomputed + producer.cost <= FusionLimits.recomputedTotal
     else { return .apart }
     return .copy
+  }
+
+  /// Whether a map is all that reads a contraction, index by index, perhaps by way of others.
+  private func isEpilogue(_ map: OpID) -> Bool {
+    var kernel = map
+    for _ in 0..<FusionLimits.readersAsked {
+      let accesses = summary(kernel).accesses
+      guard summary(kernel).isPackable, f.resultCount(of: kernel) == 1 else { return false }
+      var sources: [OpID] = []
+      for (operand, access) in zip(f.operands(of: kernel), accesses) where access?.pattern == .aligned {
+        guard let source = f.definingOp(of: operand), f.opcode(of: source) == .kernel, f.resultCount(of: source) == 1,
+          f.useCount(of: operand) == 1, f.block(of: source) == f.block(of: map), dims(of: source) == dims(of: kernel)
+        else { continue }
+        sources.append(source)
+      }
+      if sources.contains(where: { summary($0).kind == .contraction }) { return true }
+      guard let next = sources.first(where: { summary($0).kind == .map }) else { return false }
+      kernel = next
+    }
+    return false
   }
 
   private func fits(_ pair: Pair) -> Bool {

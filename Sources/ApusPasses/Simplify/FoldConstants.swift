@@ -10,7 +10,8 @@ import ApusTensor
 ///
 /// The interpreter computes, so that the result is the one that defines the op. Results of more than
 /// `limit` bytes, and ops of more work than computing at run time is likely to cost, stay; so do ops
-/// that would fail. Runs after `canonicalize`, which folds splats of any shape.
+/// that would fail, and a `broadcast` to more than `FoldLimits.repeated` bytes unless others are folded with it: whoever reads it
+/// repeats it for nothing. Runs after `canonicalize`, which folds splats of any shape.
 public let foldConstants = RewritePass(
   "fold-constants", "computes what depends on constants alone",
   parameters: [PassParameter("limit", "bytes of the largest result", default: .int(FoldLimits.bytes))],
@@ -19,7 +20,7 @@ public let foldConstants = RewritePass(
   let types = f.results(of: op).map { f.type(of: $0) }
   guard f.regionCount(of: op) == 0, f.operandCount(of: op) > 0,
     types.allSatisfy({ f.fits($0, in: arguments.int("limit")) }),
-    f.work(of: op) <= FoldLimits.work,
+    f.work(of: op) <= FoldLimits.work, !f.isBetterRepeated(op),
     f.attributes(of: op).allSatisfy(\.value.isConstant)
   else { return .unchanged }
   var operands: [Tensor] = []
@@ -42,6 +43,8 @@ public let foldConstants = RewritePass(
 enum FoldLimits {
   /// Bytes of a result: a folded weight should not be much larger than what it came from.
   static let bytes = 4 << 20
+  /// Bytes of a broadcast that is written out for its own sake.
+  static let repeated = 4 << 10
   /// Multiplications or element computations: a few hundred milliseconds of the interpreter.
   static let work = 1 << 22
 }
@@ -52,6 +55,26 @@ extension Function {
       return false
     }
     return bytes <= limit
+  }
+
+  /// Whether an op makes a large constant of a small one, which something reads that is no constant itself.
+  fileprivate func isBetterRepeated(_ op: OpID) -> Bool {
+    guard opcode(of: op) == .broadcast, !fits(type(of: result(of: op)), in: FoldLimits.repeated),
+      let before = type(of: operand(0, of: op)).constantShape.flatMap(Self.product),
+      let after = type(of: result(of: op)).constantShape.flatMap(Self.product), after > before
+    else { return false }
+    return !uses(of: result(of: op)).allSatisfy { user, _ in
+      !opcode(of: user).isTerminator && operands(of: user).allSatisfy(isConstantOrRepeated)
+    }
+  }
+
+  private func isConstantOrRepeated(_ value: ValueID) -> Bool {
+    guard let op = definingOp(of: value) else { return false }
+    switch opcode(of: op) {
+    case .constant: return true
+    case .broadcast: return definingOp(of: operand(0, of: op)).map { opcode(of: $0) == .constant } ?? false
+    case _: return false
+    }
   }
 
   /// The elements that an op computes or looks at, times the terms of each sum.
