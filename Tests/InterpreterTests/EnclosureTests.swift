@@ -78,4 +78,20 @@ import Testing
     // A product of denormals is no multiple of one.
     #expect(try certainty([0x1p-140, 0, 0, 1, 0, 0], [0x1p-140, 1, 0, 0, 0, 0]) == [.bounded, .pinned, .pinned, .pinned])
   }
+
+  /// A NaN is a NaN whatever its payload, but its bits are not.
+  @Test func theBitsOfNaNsAreOpen() throws {
+    let text = """
+      apus-ir 1
+
+      func @f(%x: f32[3]) -> s32[3] {
+        %0: f32[3] = neg %x
+        %1: s32[3] = bitcast %0
+        return %1
+      }
+      """
+    let module = try Module.parse(SourceText(name: "f.ir", text: text))
+    let enclosure = try Interpreter(module).enclose([Tensor([1, .nan, -0.0] as [Float], shape: [3])])?.first
+    #expect(enclosure?.certainty == [.pinned, .open, .pinned])
+  }
 }

@@ -80,6 +80,19 @@ import Testing
     #expect(exported > 35)
   }
 
+  /// Conversions that saturate compare indices with the ends of their type, which sizes must not be added to.
+  @Test(arguments: [1, 2, 7]) func indicesOfOpenSizesStayWithinThem(count: Int) throws {
+    let module = try parse(
+      """
+      func @main(%x: f32[N]) -> f32[3] where N in 1...7 {
+        %0: f32[3] = resize_axis %x, axis: 0, size: [3], mode: linear, coordinates: align_corners
+        return %0
+      }
+      """)
+    let x = try Tensor((0..<count).map { Float($0) * 1.5 }, shape: [count])
+    #expect(try RoundTrip(module).problems([x]).isEmpty)
+  }
+
   @Test func namesAndSizesAreKept() throws {
     let model = try ONNXExport.model(
       parse(

@@ -20,7 +20,8 @@ struct EnclosedOp {
     case .comparison(let op): return [comparison(op, values[0])]
     case .select: return [select(values[0])]
     case .convert: return [convert(values[0])]
-    case .bitcast, .fma, .quantize, .dequantize: return [elementwise(values[0]) { _ in nil }]
+    case .bitcast: return [bits(values[0])]
+    case .fma, .quantize, .dequantize: return [elementwise(values[0]) { _ in nil }]
     case .movement: return [try moved(values[0])]
     case .indexing(let indexing): return [try indexed(indexing, values[0])]
     case .fold(let fold): return [try folded(fold, values[0])]
@@ -55,6 +56,16 @@ struct EnclosedOp {
     }
     result = Enclosure(value, certainty, lower, upper)
     return result
+  }
+
+  /// The bits of elements. Those of a NaN are not known: a NaN is pinned whatever its payload and sign.
+  private func bits(_ value: Tensor) -> Enclosure {
+    let result = elementwise(value) { _ in nil }
+    guard operands[0].value.elementType.isFloat else { return result }
+    let numbers = Elements(operands[0].value).floats
+    guard numbers.contains(where: \.isNaN) else { return result }
+    let certainty = zip(result.certainty, numbers).map { $1.isNaN ? .open : $0 }
+    return Enclosure(value, certainty, result.lower, result.upper)
   }
 
   // MARK: Movement

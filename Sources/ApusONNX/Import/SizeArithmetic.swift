@@ -17,8 +17,8 @@ struct SizeArithmetic {
     case "Add", "Sum": try folded { try n.sum($0, $1) }
     case "Sub": try folded { try n.difference($0, $1) }
     case "Mul": try folded { try n.product($0, $1) }
-    case "Min": try folded { try n.smaller($0, $1) }
-    case "Max": try folded { try n.larger($0, $1) }
+    case "Min": try folded(keepsMagnitudes: true) { try n.smaller($0, $1) }
+    case "Max": try folded(keepsMagnitudes: true) { try n.larger($0, $1) }
     case "Div": try folded(quotient)
     case "Mod": try folded(remainder)
     case "Equal": try compared(.equal)
@@ -51,13 +51,17 @@ struct SizeArithmetic {
 
   // MARK: Element by element
 
-  private func folded(_ operation: (Dim, Dim) throws -> Dim?) throws -> Imported? {
+  private func folded(
+    keepsMagnitudes: Bool = false, _ operation: (Dim, Dim) throws -> Dim?
+  ) throws -> Imported? {
     let known = operands.compactMap { $0 }
     guard known.count == operands.count, let (shape, columns) = SizeTensor.together(known) else { return nil }
     var result = columns[0]
     for column in columns.dropFirst() {
       for index in result.indices {
         guard let dim = try operation(result[index], column[index]) else { return nil }
+        // The least and the largest integer stand for what has no bounds: sums with them are left to the run.
+        if !keepsMagnitudes, dim.constantValue == nil, isVast(result[index]) || isVast(column[index]) { return nil }
         result[index] = dim
       }
     }
@@ -86,7 +90,7 @@ struct SizeArithmetic {
       case .yes: result.append(isNegated ? 0 : 1)
       case .no: result.append(isNegated ? 1 : 0)
       case .unknown:
-        guard columns[0].count <= SizeTensor.maximumOpenCount else { return nil }
+        guard columns[0].count <= SizeTensor.maximumOpenCount, !isVast(x), !isVast(y) else { return nil }
         let condition = SizeCondition(relation: relation, lhs: x, rhs: y)
         guard let size = try? condition.indicator(n) else { return nil }
         n.context.conditions[size] = condition
@@ -111,10 +115,14 @@ struct SizeArithmetic {
     var result: [Dim] = []
     for index in columns[0].indices {
       let (x, y) = (columns[1][index], columns[2][index])
+      guard x == y || !isVast(x) && !isVast(y) else { return nil }
       result.append(x == y ? x : try n.sum(y, n.product(columns[0][index], n.difference(x, y))))
     }
     return SizeTensor(result, shape: shape, a.element).imported
   }
+
+  /// Whether a number is so large that a sum of it and a size may leave 64 bits.
+  private func isVast(_ dim: Dim) -> Bool { dim.constantValue.map { $0.magnitude > 1 << 53 } ?? false }
 
   private func isNonNegative(_ dim: Dim) -> Bool { symbols.lessOrEqual(0, dim) == .yes }
 

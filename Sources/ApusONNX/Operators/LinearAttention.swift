@@ -46,7 +46,7 @@ extension Operators {
     start = if has(past) { past } else { constant(value: 0, shape: [b, g, d, e], to: type(q)) }
     f = if has(scale) { scale } else { convert(1 / sqrt(convert(d, to: f64)), to: type(q)) }
     empty = constant(value: 0, shape: [b, h, t, e], to: type(q))
-    if known(t == 0) { empty, start } else {
+    if known(t <= 0) { empty, start } else {
       n, outputs, final = while n = 0, ys = empty, state = start; n < t {
         qt = reshape(dynamic_slice(q, [0, 0, n, 0], sizes: [b, h, 1, d]), shape: [b, g, r, d])
         kt = dynamic_slice(k, [0, 0, n, 0], sizes: [b, g, 1, d])

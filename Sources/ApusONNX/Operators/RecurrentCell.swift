@@ -117,7 +117,7 @@ extension RecurrentCell {
       rt = transpose(r, perm: [1, 0])
       \(weights)
       empty = constant(value: 0, shape: [t, b, n], to: type(x))
-      if known(t == 0) { empty, first\(carriesCell ? ", first_cell" : "") } else {
+      if known(t <= 0) { empty, first\(carriesCell ? ", first_cell" : "") } else {
         k, \(last) = while k = 0, ys = empty, y = first\(carriesCell ? ", c = first_cell" : ""); k < t {
           at = if reversed { t - k - 1 } else { k }
           a = reshape(dynamic_slice(gates, [at, 0, 0], sizes: [1, b, \(gates) * n]), shape: [b, \(gates) * n])
