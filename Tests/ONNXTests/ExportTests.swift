@@ -89,7 +89,7 @@ import Testing
         return %0
       }
       """)
-    let x = try Tensor((0..<count).map { Float($0) * 1.5 }, shape: [count])
+    let x = Tensor((0..<count).map { Float($0) * 1.5 }, shape: [count])
     #expect(try RoundTrip(module).problems([x]).isEmpty)
   }
 
