@@ -25,8 +25,8 @@ public struct ArenaPlan: Sendable {
   /// Offsets are multiples of it.
   public static let alignment = 64
 
-  /// The bytes of the arena at usual sizes.
-  public func usualPeak(_ symbols: SymbolTable) -> Int { (try? peak.evaluate(symbols.usualSize)) ?? .max }
+  /// The bytes of the arena at usual sizes; nil where these do not fit in 64 bits.
+  public func usualPeak(_ symbols: SymbolTable) -> Int? { try? peak.evaluate(symbols.usualSize) }
 
   /// The plan for given sizes, and the problem that it solves.
   ///
@@ -64,16 +64,16 @@ extension Bufferization {
       let type = function.type(of: buffer)
       guard !lifetimes.isReturned(buffer), !ownMemory.contains(buffer), !isSizedByData(type) else { continue }
       let lifetime = lifetimes.lifetime(of: buffer)
-      let bytes = try sized { () throws(DimOverflow) in
-        try Dim.product(type.elementCount(), .constant(type.element.byteCount))
-      }
+      let bytes = try sized { () throws(DimOverflow) in try type.byteCount() }
       let entry = ArenaPlan.Entry(buffer: buffer, lifetime: lifetime, bytes: bytes, offset: 0)
       if bytes.constantValue == nil { open.append(entry) } else { fixed.append(entry) }
     }
     let plan = try sized { () throws(DimOverflow) in
-      open.isEmpty ? fixedPlan(fixed, effort) : try smallest([
-        slotPlan(fixed, open), stackPlan(fixed, open), stackPlan([], fixed + open),
-      ].compactMap { $0 })
+      let known = fixedPlan(fixed, effort)
+      if open.isEmpty { return known }
+      var plans = [try slotPlan(open, behind: known), try stackPlan(open, behind: known)]
+      if !fixed.isEmpty { plans.append(try stackPlan(fixed + open, behind: fixedPlan([], effort))) }
+      return smallest(plans.compactMap { $0 })
     }
     try validate(plan)
     for entry in plan.entries {
@@ -107,7 +107,7 @@ extension Bufferization {
           return min(max(size, bounds.lower ?? 0), bounds.upper ?? .max)
         }) ?? .max
       }
-      return [plan.usualPeak(host.symbols)] + others
+      return [plan.usualPeak(host.symbols) ?? .max] + others
     }
     let candidates = plans.map { (plan: $0, peaks: peaks($0)) }
     guard var best = candidates.first else { preconditionFailure("there is a plan with slots for any buffers") }
@@ -115,7 +115,7 @@ extension Bufferization {
     return best.plan
   }
 
-  private func fixedPlan(_ fixed: [ArenaPlan.Entry], _ effort: PlanEffort = .standard) -> ArenaPlan {
+  private func fixedPlan(_ fixed: [ArenaPlan.Entry], _ effort: PlanEffort) -> ArenaPlan {
     var fixed = fixed
     let problem = try? Problem(
       buffers: fixed.map {
@@ -127,34 +127,18 @@ extension Bufferization {
     return ArenaPlan(entries: fixed, peak: .constant(start.peak), method: start.method)
   }
 
-  /// Buffers of open sizes in slots behind the others.
-  private func slotPlan(_ fixed: [ArenaPlan.Entry], _ open: [ArenaPlan.Entry]) throws(DimOverflow) -> ArenaPlan? {
-    var plan = fixedPlan(fixed)
-    guard let slots = try SlotPlan.smallest(for: open, host.symbols) else { return plan }
-    var offsets: [Dim] = []
-    for size in try slots.sizes() {
-      offsets.append(plan.peak)
-      plan.peak = try Dim.sum(plan.peak, size)
-    }
-    for (index, entry) in open.enumerated() {
-      plan.entries.append(entry)
-      plan.entries[plan.entries.count - 1].offset = offsets[slots.slots[index]]
-    }
-    plan.method += ", slots"
-    return plan
+  /// Buffers of open sizes in slots behind those of a plan.
+  private func slotPlan(_ open: [ArenaPlan.Entry], behind known: ArenaPlan) throws(DimOverflow) -> ArenaPlan {
+    guard let slots = try SlotPlan.smallest(for: open, host.symbols) else { return known }
+    let (offsets, peak) = try slots.offsets(behind: known.peak)
+    return known.with(open, at: offsets, peak: peak, method: "\(known.method), slots")
   }
 
-  /// Buffers of open sizes on each other behind the others; nothing where that is too long an expression.
-  private func stackPlan(_ fixed: [ArenaPlan.Entry], _ open: [ArenaPlan.Entry]) throws(DimOverflow) -> ArenaPlan? {
-    var plan = fixedPlan(fixed)
-    guard let first = plan.peak.constantValue, let stack = try StackPlan(open, behind: first, host.symbols) else { return nil }
-    for (entry, offset) in zip(open, stack.offsets) {
-      plan.entries.append(entry)
-      plan.entries[plan.entries.count - 1].offset = offset
-    }
-    plan.peak = stack.peak
-    plan.method = fixed.isEmpty ? "stacks" : "\(plan.method), stacks"
-    return plan
+  /// Buffers of open sizes on each other behind those of a plan; nothing where that is too long an expression.
+  private func stackPlan(_ open: [ArenaPlan.Entry], behind known: ArenaPlan) throws(DimOverflow) -> ArenaPlan? {
+    guard let first = known.peak.constantValue, let stack = try StackPlan(open, behind: first, host.symbols) else { return nil }
+    let method = known.entries.isEmpty ? "stacks" : "\(known.method), stacks"
+    return known.with(open, at: stack.offsets, peak: stack.peak, method: method)
   }
 
   private func sized<Result>(_ body: () throws(DimOverflow) -> Result) throws(DiagnosticError) -> Result {
@@ -163,5 +147,17 @@ extension Bufferization {
     } catch {
       throw DiagnosticError(id: "memory.overflow", "a buffer does not fit in 64 bits")
     }
+  }
+}
+
+extension ArenaPlan {
+  /// The plan with more entries, at these offsets.
+  fileprivate func with(_ more: [Entry], at offsets: [Dim], peak: Dim, method: String) -> ArenaPlan {
+    let placed = zip(more, offsets).map { entry, offset in
+      var entry = entry
+      entry.offset = offset
+      return entry
+    }
+    return ArenaPlan(entries: entries + placed, peak: peak, method: method)
   }
 }

@@ -70,7 +70,7 @@ public func bufferize(
     var parts = best.parts
     for part in more { parts.formUnion(part) }
     let other = try attempt(parts)
-    guard other.plan.usualPeak(host.symbols) <= best.plan.usualPeak(host.symbols) else { return false }
+    guard other.plan.usualPeak(host.symbols) ?? .max <= best.plan.usualPeak(host.symbols) ?? .max else { return false }
     best = other
     return true
   }
@@ -300,7 +300,7 @@ struct Bufferization {
 
 extension SymbolTable {
   /// Whether a run finds one of the sizes out while it computes.
-  func areDefinedByData(_ dims: [Dim]) -> Bool {
+  public func areDefinedByData(_ dims: [Dim]) -> Bool {
     var found = false
     for dim in dims { dim.forEachSymbol { if self[$0].origin == .value { found = true } } }
     return found

@@ -27,6 +27,11 @@ public struct KernelWork: Sendable, Hashable {
 }
 
 extension Function {
+  /// The names of the ops that were fused into a kernel.
+  public func opNames(of kernel: OpID) -> [String] {
+    ops(in: region(0, of: kernel)).map { opcode(of: $0) }.filter { !$0.isTerminator && $0 != .constant }.map(\.name)
+  }
+
   /// The work of a `kernel` op.
   public func work(of kernel: OpID) -> KernelWork {
     var work = KernelWork()

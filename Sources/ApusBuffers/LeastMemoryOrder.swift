@@ -122,8 +122,7 @@ struct DataflowReading {
   }
 
   private func bytes(of value: ValueID) throws -> Int {
-    let type = host.type(of: value)
-    let bytes = try Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(host.symbols.usualSize)
+    let bytes = try host.type(of: value).byteCount().evaluate(host.symbols.usualSize)
     let (rounded, overflow) = bytes.addingReportingOverflow(ArenaPlan.alignment - 1)
     if overflow { throw DimOverflow() }
     return rounded / ArenaPlan.alignment * ArenaPlan.alignment

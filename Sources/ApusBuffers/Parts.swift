@@ -17,9 +17,9 @@ public struct Parts: Sendable, Hashable {
   }
 
   /// By the value that is made in its place.
-  private(set) var pieces: [ValueID: Piece] = [:]
+  fileprivate(set) var pieces: [ValueID: Piece] = [:]
   /// The element with which a slice begins, by the kernel that computes it.
-  private(set) var slices: [OpID: Dim] = [:]
+  fileprivate(set) var slices: [OpID: Dim] = [:]
 
   /// No value lies in the memory of another.
   public init() {}
@@ -62,7 +62,7 @@ struct PartCandidates {
       let bytes = host.usualBytes(of: result)
       if let (operand, offset) = host.sliceInPlace(kernel), !returned.contains(result) {
         var part = Parts()
-        part.add(slice: kernel, at: offset)
+        part.slices[kernel] = offset
         if host.isReadOnly(operand) { free.formUnion(part) } else { found.append((part, bytes)) }
         continue
       }
@@ -72,7 +72,7 @@ struct PartCandidates {
           host.block(of: maker) == host.block(of: kernel), !host.symbols.areDefinedByData(host.type(of: value).dims)
         else { continue }
         taken.insert(value)
-        part.add(piece: value, Parts.Piece(kernel: kernel, operand: operand, offset: offset))
+        part.pieces[value] = Parts.Piece(kernel: kernel, operand: operand, offset: offset)
       }
       if !part.isEmpty { found.append((part, bytes)) }
     }
@@ -82,18 +82,7 @@ struct PartCandidates {
 
 extension PartCandidates {
   /// As if all of them were taken.
-  var all: Parts { others.reduce(free) { $0.union($1) } }
-}
-
-extension Parts {
-  fileprivate func union(_ other: Parts) -> Parts {
-    var union = self
-    union.formUnion(other)
-    return union
-  }
-
-  fileprivate mutating func add(slice kernel: OpID, at offset: Dim) { slices[kernel] = offset }
-  fileprivate mutating func add(piece value: ValueID, _ piece: Piece) { pieces[value] = piece }
+  var all: Parts { others.reduce(into: free) { $0.formUnion($1) } }
 }
 
 extension Bufferization {
@@ -223,7 +212,6 @@ extension Function {
   }
 
   fileprivate func usualBytes(of value: ValueID) -> Int {
-    let type = type(of: value)
-    return (try? Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(symbols.usualSize)) ?? 0
+    (try? type(of: value).byteCount().evaluate(symbols.usualSize)) ?? 0
   }
 }

@@ -5,7 +5,7 @@ import ApusSupport
 /// of them, whatever the sizes are.
 struct SlotPlan {
   /// The slot of each buffer.
-  private(set) var slots: [Int]
+  private var slots: [Int]
   private var rooms: [Slot] = []
   private let symbols: SymbolTable
 
@@ -44,8 +44,19 @@ struct SlotPlan {
   /// The bytes of all slots at usual sizes.
   private var usual: Int { rooms.reduce(0) { $0.addingReportingOverflow($1.usual).partialValue } }
 
+  /// The offset of each buffer with the slots one after the other behind `first` bytes, and the end of the last.
+  func offsets(behind first: Dim) throws(DimOverflow) -> (offsets: [Dim], end: Dim) {
+    var starts: [Dim] = []
+    var end = first
+    for size in try sizes() {
+      starts.append(end)
+      end = try Dim.sum(end, size)
+    }
+    return (slots.map { starts[$0] }, end)
+  }
+
   /// The bytes of each slot.
-  func sizes() throws(DimOverflow) -> [Dim] {
+  private func sizes() throws(DimOverflow) -> [Dim] {
     var sizes: [Dim] = []
     for slot in rooms {
       var largest = slot.sizes[0]

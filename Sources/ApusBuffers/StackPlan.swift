@@ -32,12 +32,9 @@ struct StackPlan {
       var end = Dim.constant(first)
       let low = buffers.indices.filter { buffers[$0].usual < least }
       if let slots = try SlotPlan.smallest(for: low.map { entries[$0] }, symbols) {
-        var starts: [Dim] = []
-        for size in try slots.sizes() {
-          starts.append(end)
-          end = try Dim.sum(end, size)
-        }
-        for (index, slot) in zip(low, slots.slots) { offsets[index] = starts[slot] }
+        let placed = try slots.offsets(behind: end)
+        for (index, offset) in zip(low, placed.offsets) { offsets[index] = offset }
+        end = placed.end
       }
       for (index, offset) in zip(high, stack.offsets) { offsets[index] = try Dim.sum(end, offset) }
       peak = try Dim.sum(end, stack.height)

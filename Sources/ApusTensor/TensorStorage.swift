@@ -63,11 +63,6 @@ public final class TensorStorage: Sendable {
     self.release = release
   }
 
-  /// The caller's memory, kept valid by `owner`; never written.
-  public convenience init(borrowing bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable) {
-    self.init(borrowing: bytes, release: { withExtendedLifetime(owner) {} })
-  }
-
   /// The caller's memory, which a tensor that alone refers to it writes in place. Until `release` is
   /// called nobody else may touch it.
   public init(borrowingWritable bytes: UnsafeMutableRawBufferPointer, release: (@Sendable () -> Void)? = nil) {

@@ -176,9 +176,7 @@ extension Function {
     }
     for op in ops.reversed() { host.erase(op) }
     let kernels = ops.filter { opcode(of: $0) == .kernel }
-    let names = kernels.flatMap { self.ops(in: region(0, of: $0)) }.map { opcode(of: $0) }
-      .filter { !$0.isTerminator && $0 != .constant }.map(\.name)
-    return (host, SplitHost.Split(kernels: kernels.count, parts: split.parts, ops: names))
+    return (host, SplitHost.Split(kernels: kernels.count, parts: split.parts, ops: kernels.flatMap(opNames)))
   }
 
   /// A kernel that copies a part of a value; a constant, for a part of one.
@@ -217,8 +215,7 @@ extension Attribute {
     guard case .tensor(let constant) = self else { return self }
     let storage = constant.tensor.storage
     let count = constant.tensor.byteCount / part.count
-    let bytes = storage.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[part.index * count..<(part.index + 1) * count]) }
-    let cut = TensorStorage(borrowing: bytes, owner: storage)
+    let cut = TensorStorage(part.index * count..<(part.index + 1) * count, of: storage)
     guard let shape = whole.part(of: part.count).constantShape, let tensor = try? Tensor(whole.element, shape: shape, storage: cut)
     else { return nil }
     return .tensor(ConstantTensor(tensor))

@@ -17,7 +17,7 @@ struct ExplanationPage {
     parts.append("<h1>\(explanation.name.escaped)</h1><p>\(model.escaped)</p>")
     parts.append(list(summary))
     if !warnings.isEmpty { parts.append("<h2>Warnings</h2>" + list(warnings)) }
-    parts.append("<h2>Memory</h2>" + list(memory))
+    parts.append("<h2>Memory</h2>" + list(explanation.memoryLines))
     parts.append(MemoryMap(problem: explanation.problem, plan: explanation.plan) { explanation.buffers[$0] }.svg)
     if let reduction = explanation.reduction { parts.append("<h2>Within the limit</h2>" + list(reduction.lines)) }
     if !explanation.guards.isEmpty {
@@ -38,26 +38,14 @@ struct ExplanationPage {
     """
 
   private var summary: [String] {
-    var lines = ["\(explanation.kernels.count) kernels of \(explanation.functionCount) functions", "constants of \(explanation.constantBytes) bytes"]
-    if !explanation.sizes.isEmpty {
-      let sizes = explanation.sizes.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }
-      lines.append("bytes are stated for \(sizes.joined(separator: ", "))")
-    }
-    return lines
+    [
+      "\(explanation.kernels.count) kernels of \(explanation.functionCount) functions",
+      "constants of \(explanation.constantBytes) bytes",
+    ] + [explanation.assumed].compactMap { $0 }
   }
 
   private var warnings: [String] {
     (explanation.notes + [explanation.reduction?.warning].compactMap { $0 }).map { "\($0.severity.rawValue)[\($0.id)]: \($0.message)" }
-  }
-
-  private var memory: [String] {
-    let plan = explanation.plan
-    var lines = ["arena: \(plan.peak) bytes", "offsets: \(plan.method); \(Explanation.proof(plan.peak, plan.bound, "of this order"))"]
-    if explanation.arena != "\(plan.peak)" { lines[0] += " (\(explanation.arena.prefix(200)))" }
-    if let order = explanation.order {
-      lines.append("order: \(order.method); \(Explanation.proof(plan.peak, order.bound, "of any order"))")
-    }
-    return lines
   }
 
   /// Kernels from above to below, arcs to the right of them.

@@ -51,13 +51,8 @@ struct ExplainCommand: ParsableCommand {
 extension Explanation {
   fileprivate var lines: [String] {
     var lines = ["\(name): \(kernels.count) kernels of \(functionCount) functions, constants of \(constantBytes) bytes"]
-    if !sizes.isEmpty {
-      let list = sizes.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
-      lines.append("sizes: bytes are stated for \(list)")
-    }
-    lines.append("arena: \(plan.peak) bytes\(arena == "\(plan.peak)" ? "" : " (\(arena.shortened))")")
-    lines.append("offsets: \(plan.method); \(Self.proof(plan.peak, plan.bound, "of this order"))")
-    if let order { lines.append("order: \(order.method); \(Self.proof(plan.peak, order.bound, "of any order"))") }
+    if let assumed { lines.append("sizes: \(assumed)") }
+    lines += memoryLines
     if let reduction { lines += reduction.lines }
     for (index, kernel) in kernels.enumerated() {
       lines.append("\(index) @\(kernel.function): \(kernel.ops.joined(separator: ", "))")
@@ -66,7 +61,23 @@ extension Explanation {
     return lines
   }
 
-  static func proof(_ peak: Int, _ bound: Int, _ what: String) -> String {
+  /// The sizes that bytes are stated for, if any are open.
+  var assumed: String? {
+    if sizes.isEmpty { return nil }
+    return "bytes are stated for \(sizes.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", "))"
+  }
+
+  /// The arena, and what is proven of its offsets and of the order.
+  var memoryLines: [String] {
+    var lines = [
+      "arena: \(plan.peak) bytes\(arena == "\(plan.peak)" ? "" : " (\(arena.shortened))")",
+      "offsets: \(plan.method); \(Self.proof(plan.peak, plan.bound, "of this order"))",
+    ]
+    if let order { lines.append("order: \(order.method); \(Self.proof(plan.peak, order.bound, "of any order"))") }
+    return lines
+  }
+
+  private static func proof(_ peak: Int, _ bound: Int, _ what: String) -> String {
     if peak <= bound { return "no plan \(what) takes less" }
     return "no plan \(what) takes less than \(bound) bytes (gap \((gap(of: peak, above: bound) * 100).rounded(to: 1)) %)"
   }

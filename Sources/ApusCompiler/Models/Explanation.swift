@@ -180,7 +180,7 @@ private struct BufferReading {
 
   func value(_ buffer: ValueID) -> Explanation.Value {
     let type = host.type(of: buffer)
-    let bytes = try? Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(host.symbols.usualSize)
+    let bytes = try? type.byteCount().evaluate(host.symbols.usualSize)
     let part = partStart(of: buffer)
     return Explanation.Value(
       type: host.symbols.text(type.with(form: .tensor)), place: place(of: buffer, part),

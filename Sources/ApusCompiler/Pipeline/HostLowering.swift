@@ -56,7 +56,7 @@ struct HostLowering {
   var work: KernelWork { buffers.kernels.values.reduce(KernelWork()) { $0 + host.work(of: $1) } }
 
   /// What the arena takes at usual sizes.
-  var arenaBytes: Int? { try? buffers.plan.peak.evaluate(host.symbols.usualSize) }
+  var arenaBytes: Int? { buffers.plan.usualPeak(host.symbols) }
 
   /// What outputs take at usual sizes; those whose sizes data define are left out.
   var outputBytes: Int? {
@@ -64,9 +64,8 @@ struct HostLowering {
     var total = 0
     for value in results {
       let type = host.type(of: value)
-      guard type.dims.allSatisfy({ $0.isSizedByArguments(host.symbols) }) else { continue }
-      guard let bytes = try? Dim.product(type.elementCount(), .constant(type.element.byteCount)).evaluate(host.symbols.usualSize)
-      else { return nil }
+      if host.symbols.areDefinedByData(type.dims) { continue }
+      guard let bytes = try? type.byteCount().evaluate(host.symbols.usualSize) else { return nil }
       let (sum, overflow) = total.addingReportingOverflow(bytes)
       if overflow { return nil }
       total = sum
@@ -116,13 +115,4 @@ private struct KernelTable {
 private struct CodeKey: Hashable {
   var kernel: OpID
   var inPlace: Set<Int>
-}
-
-extension Dim {
-  /// Whether no size that a run finds out while it computes is part of it.
-  fileprivate func isSizedByArguments(_ symbols: SymbolTable) -> Bool {
-    var found = true
-    forEachSymbol { if symbols[$0].origin == .value { found = false } }
-    return found
-  }
 }

@@ -42,17 +42,15 @@ struct MemoryFit {
 
   /// Returns what was done; nil where nothing had to be. Throws `limit.memory`.
   func reduce(_ lowering: inout HostLowering) throws -> MemoryReduction? {
-    guard let arena = lowering.arenaBytes, let outputs = lowering.outputBytes else { return nil }
-    let (total, overflow) = arena.addingReportingOverflow(outputs)
-    guard overflow || total > target else { return nil }
+    guard let arena = lowering.arenaBytes, let outputs = lowering.outputBytes, total(lowering) > target else { return nil }
     let isOpen = host.isOpen
     // What is refused for sizes that a run may not have would be refused too early: a run counts anew.
     if isOpen, !hasBounds(lowering.host) { return nil }
-    let unlimited = Candidate(lowering: lowering, total: overflow ? .max : total, peak: arena)
+    let unlimited = Candidate(lowering: lowering, total: total(lowering), peak: arena)
     var start = unlimited
     if goal.effort == .fast {
       try start.lowering.reorder(Self.effort)
-      start.total = try self.total(start.lowering)
+      start.total = total(start.lowering)
     }
     var best = start
     func consider(_ found: [Candidate]) -> Candidate? {
@@ -80,7 +78,8 @@ struct MemoryFit {
     }
   }
 
-  private func total(_ lowering: HostLowering) throws -> Int {
+  /// Bytes of outputs and intermediate values; the most there are where they do not fit in 64 bits.
+  private func total(_ lowering: HostLowering) -> Int {
     guard let arena = lowering.arenaBytes, let outputs = lowering.outputBytes else { return .max }
     let (total, overflow) = arena.addingReportingOverflow(outputs)
     return overflow ? .max : total
@@ -124,7 +123,7 @@ struct MemoryFit {
     guard let found = start.lowering.host.recomputing(within: arena, parts: start.lowering.buffers.parts), !found.repeats.isEmpty else { return nil }
     var candidate = start
     candidate.lowering = try start.lowering.with(host: found.host)
-    candidate.total = try total(candidate.lowering)
+    candidate.total = total(candidate.lowering)
     candidate.peak = found.plan.peak
     candidate.repeats = start.repeats + found.repeats
     return candidate
@@ -135,7 +134,7 @@ struct MemoryFit {
     guard let found = ordered.splitting(within: arena), !found.splits.isEmpty else { return nil }
     var candidate = start
     candidate.lowering = try HostLowering(found.host, on: machine, effort: goal.effort)
-    candidate.total = try total(candidate.lowering)
+    candidate.total = total(candidate.lowering)
     candidate.peak = found.peak
     candidate.splits = found.splits
     return candidate
@@ -172,9 +171,4 @@ struct MemoryFit {
 extension Function {
   /// Whether a size is only known with the inputs of a run.
   var isOpen: Bool { symbols.ids.contains { symbols[$0].origin == .argument } }
-
-  /// The names of the ops that were fused into a kernel.
-  func opNames(of kernel: OpID) -> [String] {
-    ops(in: region(0, of: kernel)).map { opcode(of: $0) }.filter { !$0.isTerminator && $0 != .constant }.map(\.name)
-  }
 }

@@ -119,8 +119,6 @@ extension TypeInference {
   }
 
   private func byteCount(_ type: TensorType) throws(InferenceError) -> Dim {
-    try sized { () throws(DimOverflow) in
-      try Dim.product(type.elementCount(), .constant(type.element.byteCount))
-    }
+    try sized { () throws(DimOverflow) in try type.byteCount() }
   }
 }

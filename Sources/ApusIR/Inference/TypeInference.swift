@@ -121,9 +121,7 @@ struct TypeInference {
       if operands.contains(where: { $0.dims == result.dims && $0.element.byteCount >= result.element.byteCount }) {
         continue
       }
-      _ = try sized { () throws(DimOverflow) in
-        try Dim.product(result.elementCount(), .constant(result.element.byteCount))
-      }
+      _ = try sized { () throws(DimOverflow) in try result.byteCount() }
     }
   }
 }

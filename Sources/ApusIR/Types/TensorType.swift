@@ -95,4 +95,7 @@ public struct TensorType: Hashable, Sendable {
 
   /// The number of elements.
   public func elementCount() throws(DimOverflow) -> Dim { try Dim.product(dims) }
+
+  /// The bytes of all elements, in whatever order a layout has them.
+  public func byteCount() throws(DimOverflow) -> Dim { try Dim.product(elementCount(), .constant(element.byteCount)) }
 }
