@@ -17,11 +17,10 @@ struct HostLowering {
 
   var kernels: [Function] { table.kernels }
 
-  /// Chooses schedules and the order in which less memory is needed.
+  /// Takes a host whose kernels have no constants of their own; chooses schedules and the order in which less memory is needed.
   init(_ host: Function, on machine: Machine, effort: MemoryGoal.Effort) throws {
     self.effort = effort
     var host = host
-    hoistConstants(in: &host)
     chooseSchedules(in: &host, on: machine)
     packConstants(in: &host)
     self.host = host

@@ -1,6 +1,7 @@
 import ApusBuffers
 import ApusIR
 import ApusMemory
+import ApusPasses
 import ApusSupport
 import ApusTarget
 
@@ -26,6 +27,9 @@ public struct LoopsModule: Sendable {
   ///
   /// Throws `DiagnosticError`; `limit.memory` where a run takes more than the limit however it is planned.
   public init(lowering host: Function, on machine: Machine, memory: MemoryGoal = MemoryGoal()) throws {
+    var host = host
+    try separateKernels(in: &host)
+    hoistConstants(in: &host)
     var lowering = try HostLowering(host, on: machine, effort: memory.effort)
     if let target = memory.target {
       reduction = try MemoryFit(host, on: machine, memory, target).reduce(&lowering)

@@ -16,9 +16,7 @@ struct MemoryFit {
   private let goal: MemoryGoal
   private let target: Int
 
-  init(_ fused: Function, on machine: Machine, _ goal: MemoryGoal, _ target: Int) {
-    var host = fused
-    hoistConstants(in: &host)
+  init(_ host: Function, on machine: Machine, _ goal: MemoryGoal, _ target: Int) {
     self.host = host
     self.machine = machine
     self.goal = goal

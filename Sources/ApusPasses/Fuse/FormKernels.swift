@@ -17,36 +17,40 @@ import ApusTensor
 /// after `decompose-composites`; throws `passes.order` where a composite is left.
 public let formKernels = FunctionPass("form-kernels", "makes a kernel of each op", phases: [.graph]) {
   f, _ throws(DiagnosticError) in
-  let ops = f.allOps()
-  for op in ops where f.opcode(of: op).info.isComposite {
-    throw DiagnosticError(
-      id: "passes.order", "`\(f.opcode(of: op).name)` is a composite op", at: f.place(of: op),
-      hint: "run `decompose-composites` before `form-kernels`")
-  }
-  var fills: [OpID] = []
-  for op in ops {
-    switch f.opcode(of: op) {
-    case .size, .reshape: continue
-    case .constant: fills.append(op)
-    case let code where code.kernelKind != nil: f.wrap(op)
-    case _: continue
-    }
-  }
-  for op in fills {
-    if f.isUnused(f.result(of: op)) {
-      f.erase(op)
-    } else if f.isFilledAtRunTime(op) {
-      f.wrap(op)
-    }
-  }
-  for op in ops where f.opcode(of: op) == .size && !f.isErased(op) && f.isUnused(f.result(of: op)) { f.erase(op) }
+  try f.formKernels(of: f.allOps())
   f.phase = .fused
   return true
 }
 
 extension Function {
+  /// Makes a kernel of each of the ops that computes. Throws `passes.order` where one is a composite.
+  mutating func formKernels(of ops: [OpID]) throws(DiagnosticError) {
+    for op in ops where opcode(of: op).info.isComposite {
+      throw DiagnosticError(
+        id: "passes.order", "`\(opcode(of: op).name)` is a composite op", at: place(of: op),
+        hint: "run `decompose-composites` before `form-kernels`")
+    }
+    var fills: [OpID] = []
+    for op in ops {
+      switch opcode(of: op) {
+      case .size, .reshape: continue
+      case .constant: fills.append(op)
+      case let code where code.kernelKind != nil: wrap(op)
+      case _: continue
+      }
+    }
+    for op in fills {
+      if isUnused(result(of: op)) {
+        erase(op)
+      } else if isFilledAtRunTime(op) {
+        wrap(op)
+      }
+    }
+    for op in ops where opcode(of: op) == .size && !isErased(op) && isUnused(result(of: op)) { erase(op) }
+  }
+
   /// Makes an op the body of a kernel that stands in its place.
-  fileprivate mutating func wrap(_ op: OpID) {
+  private mutating func wrap(_ op: OpID) {
     let isOpen = opcode(of: op).kernelKind == .map || opcode(of: op).kernelKind == .reduction
     var outer: [ValueID] = []
     var slots: [ValueID: Int] = [:]
@@ -88,7 +92,7 @@ extension Function {
   }
 
   /// Whether a constant is too large, or of unknown size, to be written out.
-  fileprivate func isFilledAtRunTime(_ op: OpID) -> Bool {
+  private func isFilledAtRunTime(_ op: OpID) -> Bool {
     let value = result(of: op)
     guard splat(of: value) != nil else { return false }
     guard let shape = type(of: value).constantShape, let bytes = try? Tensor.byteCount(of: .u8, shape: shape) else {
