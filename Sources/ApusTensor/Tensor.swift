@@ -144,10 +144,17 @@ extension Tensor {
   /// Throws as ``zeros(_:shape:)`` does.
   public init(repeating value: Scalar, _ elementType: ElementType, shape: [Int]) throws(DiagnosticError) {
     self = try .uninitialized(elementType, shape: shape)
-    let count = count
+    if count == 0 { return }
+    let byteCount = byteCount
     withUnsafeMutableBytes { bytes in
-      for index in 0..<count {
-        value.store(to: bytes, at: index, as: elementType)
+      value.store(to: bytes, at: 0, as: elementType)
+      guard let base = bytes.baseAddress else { return }
+      // What is filled already is copied behind itself.
+      var filled = elementType.byteCount
+      while filled < byteCount {
+        let next = min(filled, byteCount - filled)
+        (base + filled).copyMemory(from: base, byteCount: next)
+        filled += next
       }
     }
   }

@@ -82,7 +82,11 @@ import Testing
 
   @Test func dearOraclesHaveTheirShare() {
     let judged = (0..<64).map { settings.oracles(of: $0) }
-    for (oracle, share) in CaseSettings.shares { #expect(judged.filter { $0.contains(oracle) }.count == 64 / share) }
+    for (oracle, share) in CaseSettings.shares { #expect(judged.filter { $0.contains(oracle) }.count == 64 / share.every) }
+    #expect(judged.allSatisfy { $0.intersection(CaseSettings.shares.keys).count <= 1 })
+    let thorough = (0..<256).filter { settings.effort(of: $0) == .full }
+    #expect(thorough.count == 16)
+    for oracle in CaseSettings.shares.keys { #expect(thorough.contains { settings.oracles(of: $0).contains(oracle) }) }
     #expect(judged.allSatisfy { $0.isSuperset(of: [.verifier, .passes, .compile, .code, .threads]) })
     #expect(CaseSettings(seed: 1, oracles: [.loops]).oracles(of: 5) == [.loops])
   }

@@ -252,7 +252,7 @@ extension Campaign {
       caseTimeoutS: settings.caseTimeout / .seconds(1), passes: settings.cases.passes?.description,
       oracles: (oracles.map(Array.init) ?? Oracle.judged).map(\.rawValue).sorted(),
       shares: oracles == nil
-        ? Dictionary(uniqueKeysWithValues: CaseSettings.shares.map { ($0.rawValue, $1) }) : [:],
+        ? Dictionary(uniqueKeysWithValues: CaseSettings.shares.map { ($0.rawValue, $1.every) }) : [:],
       corpus: settings.corpus?.path, versions: settings.versions)
     log.write(event)
   }

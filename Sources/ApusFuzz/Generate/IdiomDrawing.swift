@@ -5,11 +5,15 @@ import ApusTensor
 /// Expressions that compilers look for.
 extension GraphDrawing {
   mutating func addIdiom() throws {
-    switch draw.int(0...9) {
+    // What goes wrong for large values alone does so where sums are cut, mostly.
+    if limits.largePercent > 0, draw.chance(40) { return try addEpilogue() }
+    switch draw.int(0...12) {
     case 0...3: try addIdentity()
     case 4...5: try addTwin()
     case 6: try addNormalization()
     case 7: try addMixture()
+    case 8: try addOuter()
+    case 9: try addScaling()
     case _: try addEpilogue()
     }
   }
@@ -33,7 +37,8 @@ extension GraphDrawing {
     switch term {
     case .operand(let index):
       if let known = operands[index] { return known }
-      let value = operands.isEmpty && type(first) == wanted ? first : try obtain(wanted)
+      let value =
+        draw.chance(15) ? try special(wanted) : operands.isEmpty && type(first) == wanted ? first : try obtain(wanted)
       operands[index] = value
       return value
     case .literal(let literal):
@@ -49,6 +54,23 @@ extension GraphDrawing {
       }
       return try value(code, values)
     }
+  }
+
+  /// Numbers for which identities of the others do not hold: NaN, infinities, zeros of both signs.
+  private mutating func special(_ wanted: TensorType) throws -> ValueID {
+    guard wanted.element.isFloat, let shape = wanted.constantShape else { return try obtain(wanted) }
+    let numbers = [Double.nan, .infinity, -.infinity, 0, -0.0, 1].map { Scalar.float($0).converted(to: wanted.element) }
+    var tensor = try Tensor.zeros(wanted.element, shape: shape)
+    for index in 0..<tensor.count { tensor.setScalar(draw.one(of: numbers), at: index) }
+    return try constant(tensor)
+  }
+
+  /// Adds a value times a power of two, or divided by one: exact for most, and for some there is no reciprocal.
+  private mutating func addScaling() throws {
+    let x = try anchor(layerElement(), rank: 0...3)
+    let factor = Attribute.scalar(draw.powerOfTwo(type(x).element))
+    let power = try value(.constant, [], [NamedAttribute("value", factor)], stated: type(x))
+    _ = try value(draw.one(of: [.div, .div, .mul]), [x, power])
   }
 
   // MARK: What looks the same
@@ -108,12 +130,13 @@ extension GraphDrawing {
 
   private static let contractions = OpChoice.codes.filter { $0.info.group == "contraction" }
 
-  /// Adds a product with a number for each place along some axis, and a function of it.
+  /// Adds a product with a number for each place along some axis, and a function of it; sometimes of the product moved.
   private mutating func addEpilogue() throws {
     let code = draw.one(of: Self.contractions.filter(limits.codes.contains) + [.matmul, .conv])
     let known = local.count
     try add(OpChoice.draw(&draw, [code], [layerElement()], near: [], coverage))
-    guard let product = local.last, local.count > known, type(product).rank > 0 else { throw NoFit() }
+    guard var product = local.last, local.count > known, type(product).rank > 0 else { throw NoFit() }
+    if draw.chance(20) { product = try turned(product) }
     let axis = draw.int(0...(type(product).rank - 1))
     let bias = try obtain(type(product).with(dims: [type(product).dims[axis]]))
     let spread = try value(.broadcast, [bias], [NamedAttribute("axes", .ints([axis]))], stated: type(product))
@@ -122,9 +145,35 @@ extension GraphDrawing {
 
   // MARK: What is read in two ways
 
-  /// Adds a value against itself with its elements moved.
+  /// A value backwards, or with its axes in another order.
+  private mutating func turned(_ x: ValueID) throws -> ValueID {
+    let axes = Array(0..<type(x).rank)
+    if draw.chance(50) { return try value(.reverse, [x], [NamedAttribute("axes", .ints(draw.some(of: 0..<axes.count)))]) }
+    return try value(.transpose, [x], [NamedAttribute("perm", .ints(draw.shuffled(axes)))])
+  }
+
+  /// Adds two values of one type along different axes of a result, as masks and distances have it.
+  private mutating func addOuter() throws {
+    let x = try anchor(draw.one(of: limits.types), rank: 1...2)
+    let dims = type(x).dims
+    let y = try obtain(type(x))
+    // The same sizes once more, before those that are there.
+    let shape = dims + dims
+    guard fits(shape) else { throw NoFit() }
+    let (rows, columns) = (Array(0..<dims.count), Array(dims.count..<shape.count))
+    let wide = type(x).with(dims: shape)
+    let spread = try [(x, rows), (y, columns)].map { operand, axes in
+      try value(.broadcast, [operand], [NamedAttribute("axes", .ints(axes))], stated: wide)
+    }
+    let combining: [OpCode] = type(x).element == .bool ? [.and, .or] : Self.combining
+    _ = try value(draw.one(of: combining), spread)
+  }
+
+  /// Adds a value against itself with its elements moved. What runs by itself before and after leaves memory to write to.
   private mutating func addMixture() throws {
-    guard let x = pick(where: { $0.rank > 0 && $0.constantShape != nil }) else { throw NoFit() }
+    guard var x = pick(where: { $0.rank > 0 && $0.constantShape != nil }) else { throw NoFit() }
+    let isApart = draw.chance(30) && type(x).element != .bool
+    if isApart { x = try summed(x) }
     let folded = try value(.reshape, [x], stated: type(x).with(dims: try reshaped(type(x).dims)))
     guard let size = draw.pick(type(folded).dims.indices.filter { least(type(folded).dims[$0]) > 1 }) else { throw NoFit() }
     let dims = type(folded).dims
@@ -137,6 +186,13 @@ extension GraphDrawing {
     }
     let (first, last) = (try value(.slice, [folded], part((0, place))), try value(.slice, [folded], part((place, dims[size]))))
     let turned = try value(.concat, [last, first], [NamedAttribute("axis", .int(size))])
-    _ = try value(draw.one(of: Self.combining), [x, try value(.reshape, [turned], stated: type(x))])
+    let mixed = try value(draw.one(of: Self.combining), [x, try value(.reshape, [turned], stated: type(x))])
+    if isApart { _ = try summed(mixed) }
+  }
+
+  /// Sums, or greatest values, along an axis.
+  private mutating func summed(_ x: ValueID) throws -> ValueID {
+    let axis = NamedAttribute("axis", .int(draw.int(0...(type(x).rank - 1))))
+    return try value(.scan, [x], [axis, NamedAttribute("kind", .name(draw.one(of: ["sum", "max"])))])
   }
 }

@@ -55,24 +55,57 @@ func copyElements(
   to target: UnsafeMutableRawBufferPointer, _ targetWalk: StridedWalk
 ) {
   guard let source = source.baseAddress, let target = target.baseAddress else { return }
+  let (shape, sourceWalk, targetWalk) = mergingAxes(shape, sourceWalk, targetWalk)
+  switch size {
+  case 1: copyElements(shape, UInt8.self, from: source, sourceWalk, to: target, targetWalk)
+  case 2: copyElements(shape, UInt16.self, from: source, sourceWalk, to: target, targetWalk)
+  case 4: copyElements(shape, UInt32.self, from: source, sourceWalk, to: target, targetWalk)
+  case 8: copyElements(shape, UInt64.self, from: source, sourceWalk, to: target, targetWalk)
+  case _: preconditionFailure("elements of \(size) bytes")
+  }
+}
+
+private func copyElements<Element: BitwiseCopyable>(
+  _ shape: [Int], _: Element.Type, from source: UnsafeRawPointer, _ sourceWalk: StridedWalk,
+  to target: UnsafeMutableRawPointer, _ targetWalk: StridedWalk
+) {
+  let size = MemoryLayout<Element>.size
   let count = shape.last ?? 1
   let sourceStep = (sourceWalk.strides.last ?? 1) * size
   let targetStep = (targetWalk.strides.last ?? 1) * size
+  let isRow = sourceStep == size && targetStep == size && count > 4
   forEachRow(shape, sourceWalk, targetWalk) { from, to in
     var read = source + from * size
     var write = target + to * size
-    if sourceStep == size && targetStep == size {
+    if isRow {
       write.copyMemory(from: read, byteCount: count * size)
       return
     }
     var index = 0
     while index < count {
-      write.copyMemory(from: read, byteCount: size)
+      write.storeBytes(of: read.loadUnaligned(as: Element.self), as: Element.self)
       read += sourceStep
       write += targetStep
       index += 1
     }
   }
+}
+
+/// The same walks with neighbouring axes as one where both go on along them in one step, and without axes of size 1.
+private func mergingAxes(_ shape: [Int], _ first: StridedWalk, _ second: StridedWalk) -> ([Int], StridedWalk, StridedWalk) {
+  var merged: [(size: Int, first: Int, second: Int)] = []
+  for axis in shape.indices where shape[axis] != 1 {
+    let next = (size: shape[axis], first: first.strides[axis], second: second.strides[axis])
+    if let last = merged.last, last.first == next.first * next.size, last.second == next.second * next.size {
+      merged[merged.count - 1] = (last.size * next.size, next.first, next.second)
+    } else {
+      merged.append(next)
+    }
+  }
+  return (
+    merged.map(\.size), StridedWalk(start: first.start, merged.map(\.first)),
+    StridedWalk(start: second.start, merged.map(\.second))
+  )
 }
 
 extension Operation {

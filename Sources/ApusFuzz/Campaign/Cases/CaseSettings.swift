@@ -38,19 +38,33 @@ public struct CaseSettings: Sendable {
   public func oracles(of number: Int) -> Set<Oracle> {
     if target != nil { return [.target] }
     if let oracles { return oracles }
-    return Set(Oracle.judged.filter { number % (Self.shares[$0] ?? 1) == 0 })
+    return Set(Oracle.judged.filter { Self.shares[$0]?.contains(number) ?? true })
   }
 
   /// Whether case `number` has large values. An odd one: the oracles that have a share of the cases are slow on those.
   public static func isLarge(_ number: Int) -> Bool { number % 32 == 7 }
 
   /// How much goes into the code of case `number`: most of the time of a case goes into it, and code that ran once is as
-  /// wrong as any.
-  public func effort(of number: Int) -> CodeEffort { number % Self.fullEffortShare == 0 ? .full : .quick }
+  /// wrong as any. Those with more are at another place in each round of cases, so that every oracle comes to judge some.
+  public func effort(of number: Int) -> CodeEffort {
+    (number + number / Self.fullEffortShare) % Self.fullEffortShare == 0 ? .full : .quick
+  }
 
   static let fullEffortShare = 16
 
-  /// The dear oracles, each of which judges one case of so many: the interpreter walks lowered loops element by element, a
-  /// second compilation costs as much as the first and code of its own for each value half of that.
-  public static let shares: [Oracle: Int] = [.loops: 8, .determinism: 16, .arena: 16]
+  /// One case of so many.
+  public struct Share: Sendable {
+    public var every: Int
+    /// The first of them.
+    var first = 0
+
+    func contains(_ number: Int) -> Bool { number % every == first }
+  }
+
+  /// The dear oracles, each of which judges its share of the cases: the interpreter walks lowered loops element by element, a
+  /// second compilation costs as much as the first and code of its own for each value half of that. No case has more than
+  /// one of them to bear, and no large one has any.
+  public static let shares: [Oracle: Share] = [
+    .loops: Share(every: 8), .determinism: Share(every: 16, first: 4), .arena: Share(every: 16, first: 12),
+  ]
 }
