@@ -13,7 +13,7 @@ public struct LoweredKernel: Sendable {
 ///
 /// - Parameter inPlace: the operands of the concat, or of the update, that the kernel yields which lie in their place in the result
 ///   when it runs.
-/// Throws `schedule.unsupported` for an op that has no loops yet.
+/// Its body is one that `Function.kernelShape` accepts. Throws `schedule.unsupported` for a convolution whose sizes nothing bounds.
 public func lowerKernel(
   _ kernel: OpID, in host: Function, name: String, inPlace: Set<Int> = []
 ) throws -> LoweredKernel {

@@ -34,7 +34,7 @@ import Testing
       let compiled = try Compiler(options).compile(module)
       #expect(try Model(compiled).run([x]) == [Tensor(expected)])
       #expect(try Model(interpreting: module, options).run([x]) == [Tensor(expected)])
-      #expect(compiled.timing.entries.map(\.phase) == ["passes", "lower", "codegen", "link"])
+      #expect(compiled.timing.entries.map(\.phase) == ["passes", "lower", "plan", "codegen", "link"])
       #expect(compiled.host.phase == .fused && compiled.loops.module.functions[0].phase == .loops)
     }
     #expect(throws: DiagnosticError.self) { try Compiler(CompilerOptions(function: "none")).compile(module) }

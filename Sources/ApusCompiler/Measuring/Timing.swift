@@ -18,13 +18,17 @@ public struct Timing: Sendable {
 
   public mutating func measure<Result>(_ phase: String, _ body: () throws -> Result) rethrows -> Result {
     let start = now()
-    defer { entries.append(Entry(phase: phase, duration: now() - start)) }
+    defer { add(phase, now() - start) }
     return try body()
   }
 
-  /// Notes what was measured elsewhere.
+  /// Notes what was measured elsewhere. What follows itself is one phase.
   public mutating func add(_ phase: String, _ duration: Duration) {
-    entries.append(Entry(phase: phase, duration: duration))
+    if entries.last?.phase == phase {
+      entries[entries.count - 1].duration += duration
+    } else {
+      entries.append(Entry(phase: phase, duration: duration))
+    }
   }
 
   public var total: Duration { entries.reduce(.zero) { $0 + $1.duration } }

@@ -21,7 +21,7 @@ public struct Compiler: Sendable {
     var timing = timing
     try module.reaching(from: options.function).throwIfUnregistered(options.operations)
     let (host, reports) = try fuse(module, timing: &timing, hooks: hooks)
-    let loops = try timing.measure("lower") { try LoopsModule(lowering: host, on: options.machine, memory: options.memoryGoal) }
+    let loops = try LoopsModule(lowering: host, on: options.machine, memory: options.memoryGoal, timing: &timing)
     let pool = ThreadPool(threads: options.threadCount)
     let limit = options.memoryBytes
     let executable = try loops.link(

@@ -13,19 +13,23 @@ struct HostLowering {
   /// What is proven of the order: nothing where the host branches or loops.
   private(set) var order: OrderPlan?
   private let effort: MemoryGoal.Effort
-  private var table = KernelTable()
+  private var table: KernelTable
 
   var kernels: [Function] { table.kernels }
 
   /// Takes a host whose kernels have no constants of their own; chooses schedules and the order in which less memory is needed.
-  init(_ host: Function, on machine: Machine, effort: MemoryGoal.Effort) throws {
+  init(_ host: Function, on machine: Machine, effort: MemoryGoal.Effort, timing: inout Timing) throws {
     self.effort = effort
     var host = host
-    chooseSchedules(in: &host, on: machine)
-    packConstants(in: &host)
-    self.host = host
-    buffers = try table.bufferize(host, effort)
-    try reorder(effort.order)
+    var table = KernelTable()
+    try timing.measure("lower") {
+      chooseSchedules(in: &host, on: machine)
+      packConstants(in: &host)
+      try table.lowerKernels(of: host)
+    }
+    let buffers = try timing.measure("plan") { try table.bufferize(host, effort) }
+    (self.host, self.table, self.buffers) = (host, table, buffers)
+    try timing.measure("plan") { try reorder(effort.order) }
   }
 
   /// The same host in an order that is looked for harder, if it needs less.
@@ -84,6 +88,11 @@ private struct KernelTable {
     var table = self
     defer { self = table }
     return try ApusBuffers.bufferize(host, parts: parts, effort: effort.offsets) { try table.code($0, inPlace: $1, of: host) }
+  }
+
+  /// Lowers the kernels of a host, each as if it wrote all of its results.
+  mutating func lowerKernels(of host: Function) throws {
+    for kernel in host.allOps() where host.opcode(of: kernel) == .kernel { _ = try code(kernel, inPlace: [], of: host) }
   }
 
   private mutating func code(_ kernel: OpID, inPlace: Set<Int>, of host: Function) throws -> KernelCode {

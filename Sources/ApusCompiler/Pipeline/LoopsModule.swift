@@ -27,12 +27,18 @@ public struct LoopsModule: Sendable {
   ///
   /// Throws `DiagnosticError`; `limit.memory` where a run takes more than the limit however it is planned.
   public init(lowering host: Function, on machine: Machine, memory: MemoryGoal = MemoryGoal()) throws {
+    var timing = Timing()
+    try self.init(lowering: host, on: machine, memory: memory, timing: &timing)
+  }
+
+  /// The same; notes how long lowering kernels took (`lower`), and the search for an order and for places in memory (`plan`).
+  init(lowering host: Function, on machine: Machine, memory: MemoryGoal, timing: inout Timing) throws {
     var host = host
     try separateKernels(in: &host)
     hoistConstants(in: &host)
-    var lowering = try HostLowering(host, on: machine, effort: memory.effort)
+    var lowering = try HostLowering(host, on: machine, effort: memory.effort, timing: &timing)
     if let target = memory.target {
-      reduction = try MemoryFit(host, on: machine, memory, target).reduce(&lowering)
+      reduction = try timing.measure("plan") { try MemoryFit(host, on: machine, memory, target).reduce(&lowering) }
     }
     var module = Module()
     module.add(lowering.buffers.function)

@@ -131,7 +131,8 @@ struct MemoryFit {
     let ordered = host.leastMemoryOrder(parts: start.lowering.buffers.parts, effort: Self.effort)?.host ?? host
     guard let found = ordered.splitting(within: arena), !found.splits.isEmpty else { return nil }
     var candidate = start
-    candidate.lowering = try HostLowering(found.host, on: machine, effort: goal.effort)
+    var timing = Timing()
+    candidate.lowering = try HostLowering(found.host, on: machine, effort: goal.effort, timing: &timing)
     candidate.total = total(candidate.lowering)
     candidate.peak = found.peak
     candidate.splits = found.splits

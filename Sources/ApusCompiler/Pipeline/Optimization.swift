@@ -70,7 +70,7 @@ public struct Optimization: Sendable {
     case .loops:
       if host.phase == .graph { try take(&module, to: .fused, hooks, &timing) }
       let fused = module.functions[0]
-      module = try timing.measure("lower") { try LoopsModule(lowering: fused, on: machine).module }
+      module = try LoopsModule(lowering: fused, on: machine, memory: MemoryGoal(), timing: &timing).module
     }
     if verifiesEach { try module.throwIfInvalid() }
   }
