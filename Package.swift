@@ -106,8 +106,8 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusMemory", "ApusONNX", "ApusRuntime", "ApusTarget",
-        "ApusTensor", "ApusSupport", "NetworkShapes",
+        "ApusBuffers", "ApusCompiler", "ApusFuzz", "ApusGraph", "ApusIR", "ApusLLVM", "ApusMemory", "ApusONNX", "ApusRuntime",
+        "ApusTarget", "ApusTensor", "ApusSupport", "NetworkShapes",
       ],
       path: "Tests/Benchmarks"),
 

@@ -101,12 +101,7 @@ extension Bufferization {
   /// Of several plans the one that takes the least at usual sizes, or else at some others; of equal ones the first.
   private func smallest(_ plans: [ArenaPlan]) -> ArenaPlan {
     func peaks(_ plan: ArenaPlan) -> [Int] {
-      let others = [1, 7, 40].map { size in
-        (try? plan.peak.evaluate { symbol in
-          let bounds = host.symbols[symbol].bounds
-          return min(max(size, bounds.lower ?? 0), bounds.upper ?? .max)
-        }) ?? .max
-      }
+      let others = SymbolTable.samples.map { (try? plan.peak.evaluate(host.symbols.size(near: $0))) ?? .max }
       return [plan.usualPeak(host.symbols) ?? .max] + others
     }
     let candidates = plans.map { (plan: $0, peaks: peaks($0)) }

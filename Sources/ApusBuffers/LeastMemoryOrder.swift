@@ -23,6 +23,15 @@ extension Function {
   }
 }
 
+extension Function {
+  /// What the ops of a host's body read and write at usual sizes, inputs, constants and results included; nil where sizes overflow.
+  public func memoryTraffic() -> (graph: Dataflow, ops: [OpID])? {
+    var reading = DataflowReading(self, Parts(), countsCosts: true, countsAll: true)
+    guard let graph = try? reading.dataflow() else { return nil }
+    return (graph, reading.ops)
+  }
+}
+
 extension SymbolTable {
   /// A size that stands for those a run may have: the largest, or one that is usual where there is none.
   public func usualSize(_ symbol: SymbolID) -> Int {
@@ -32,7 +41,8 @@ extension SymbolTable {
   }
 }
 
-/// A host's body as ops that read and write memory of the arena: inputs, constants and outputs have memory of their own.
+/// A host's body as ops that read and write memory of the arena: inputs, constants and outputs have memory of their own, and are
+/// counted on request only.
 ///
 /// What is made in its place in a concat is counted from there on until the concat has no readers, and the concat only for the
 /// rest. In truth its memory is there as a whole with its first operand, so that bounds hold.
@@ -41,6 +51,7 @@ struct DataflowReading {
   private let parts: Parts
   /// Whether it is counted what it costs to compute again what may be.
   private let countsCosts: Bool
+  private let countsAll: Bool
   /// The ops that may move, in the order they have.
   private(set) var ops: [OpID] = []
   private var buffers: [Dataflow.Buffer] = []
@@ -53,15 +64,21 @@ struct DataflowReading {
   /// By buffer: those that hold operands of the concat in it.
   private var pieces: [Int: Set<Int>] = [:]
 
-  init(_ host: Function, _ parts: Parts, countsCosts: Bool = false) {
+  init(_ host: Function, _ parts: Parts, countsCosts: Bool = false, countsAll: Bool = false) {
     self.host = host
     self.parts = parts
     self.countsCosts = countsCosts
+    self.countsAll = countsAll
   }
 
   mutating func dataflow() throws -> Dataflow {
     let results = host.terminator(of: host.entry).map { host.operands(of: $0) } ?? []
-    for parameter in host.parameters { add(parameter, bytes: 0) }
+    for parameter in host.parameters { add(parameter, bytes: countsAll ? try bytes(of: parameter) : 0) }
+    if countsAll {
+      for op in host.ops(in: host.entry) where host.opcode(of: op) == .constant {
+        add(host.result(of: op), bytes: try bytes(of: host.result(of: op)))
+      }
+    }
     ops = host.ops(in: host.entry).filter { op in
       host.opcode(of: op) != .constant && !host.opcode(of: op).isTerminator
     }
@@ -82,7 +99,7 @@ struct DataflowReading {
         let code = host.opcode(of: op)
         for value in host.results(of: op) {
           let isElsewhere = code == .customCall || isReturned(value, results) || isSizedByData(value)
-          var bytes = isElsewhere ? 0 : try bytes(of: value)
+          var bytes = isElsewhere && !countsAll ? 0 : try bytes(of: value)
           let inPlace = parts.values(inPlaceOf: op)
           for piece in inPlace { bytes -= try self.bytes(of: piece) }
           row.outputs.append(add(value, bytes: max(bytes, 0)))

@@ -11,7 +11,7 @@ struct SlotPlan {
 
   private struct Slot {
     /// The sizes of its buffers, of which any may be the largest.
-    var sizes: [Dim]
+    var sizes: [SampledSize]
     /// The largest at usual sizes.
     var usual: Int
     var lifetimes: [Range<Int>]
@@ -19,10 +19,10 @@ struct SlotPlan {
 
   /// Of a few ways to hand out slots the one that takes the least at usual sizes; nil where there are no buffers.
   static func smallest(for entries: [ArenaPlan.Entry], _ symbols: SymbolTable) throws(DimOverflow) -> SlotPlan? {
-    var sizes: [(room: Dim, usual: Int)] = []
+    var sizes: [(room: SampledSize, usual: Int)] = []
     for entry in entries {
       let room = try ArenaPlan.room(for: entry.bytes, symbols)
-      sizes.append((room, max((try? room.evaluate(symbols.usualSize)) ?? 0, 0)))
+      sizes.append((SampledSize(room, symbols), max((try? room.evaluate(symbols.usualSize)) ?? 0, 0)))
     }
     let byStart = entries.indices.sorted { (entries[$0].lifetime.lowerBound, $0) < (entries[$1].lifetime.lowerBound, $1) }
     // The largest first: what is smaller finds room in slots that there are for them.
@@ -59,14 +59,14 @@ struct SlotPlan {
   private func sizes() throws(DimOverflow) -> [Dim] {
     var sizes: [Dim] = []
     for slot in rooms {
-      var largest = slot.sizes[0]
-      for size in slot.sizes.dropFirst() where !isPlanted(.slotsKeepTheirFirstSize) { largest = try Dim.maximum(largest, size) }
+      var largest = slot.sizes[0].size
+      for other in slot.sizes.dropFirst() where !isPlanted(.slotsKeepTheirFirstSize) { largest = try Dim.maximum(largest, other.size) }
       sizes.append(largest)
     }
     return sizes
   }
 
-  private mutating func place(_ buffer: Int, _ size: Dim, _ usual: Int, _ lifetime: Range<Int>) {
+  private mutating func place(_ buffer: Int, _ size: SampledSize, _ usual: Int, _ lifetime: Range<Int>) {
     let free = rooms.indices.filter { index in
       let known = rooms[index].lifetimes
       return (isPlanted(.slotsForgetWhatTheyHold) ? known.prefix(1) : known[...]).allSatisfy { !$0.overlaps(lifetime) }
@@ -82,15 +82,15 @@ struct SlotPlan {
     slots[buffer] = slot
     rooms[slot].usual = max(rooms[slot].usual, usual)
     rooms[slot].lifetimes.append(lifetime)
-    if rooms[slot].sizes.contains(where: { symbols.lessOrEqual(size, $0) == .yes }) { return }
-    rooms[slot].sizes.removeAll { symbols.lessOrEqual($0, size) == .yes }
+    if rooms[slot].sizes.contains(where: { size.isAtMost($0, symbols) }) { return }
+    rooms[slot].sizes.removeAll { $0.isAtMost(size, symbols) }
     rooms[slot].sizes.append(size)
   }
 
   /// How badly a buffer fits in a slot: not at all wasteful, too large or too small, or of unknown relation.
-  private func waste(_ slot: Slot, _ size: Dim) -> Int {
-    if slot.sizes.contains(where: { symbols.equal($0, size) == .yes }) { return 0 }
-    if slot.sizes.contains(where: { symbols.lessOrEqual(size, $0) == .yes }) { return 1 }
-    return slot.sizes.allSatisfy { symbols.lessOrEqual($0, size) == .yes } ? 2 : 3
+  private func waste(_ slot: Slot, _ size: SampledSize) -> Int {
+    if slot.sizes.contains(where: { $0.isEqual(to: size, symbols) }) { return 0 }
+    if slot.sizes.contains(where: { size.isAtMost($0, symbols) }) { return 1 }
+    return slot.sizes.allSatisfy { $0.isAtMost(size, symbols) } ? 2 : 3
   }
 }

@@ -13,15 +13,16 @@ struct StackPlan {
   /// The bytes that hold all of them.
   let peak: Dim
 
-  /// Nothing where offsets would become long expressions. Where they would with all buffers, those that are small beside the
-  /// largest lie in slots before the others.
+  /// Nothing where offsets would become long expressions, or usual sizes do not fit in 64 bits. Where they would be long with all
+  /// buffers, those that are small beside the largest lie in slots before the others.
   ///
   /// - Parameter first: the bytes that lie before all of them.
   init?(_ entries: [ArenaPlan.Entry], behind first: Int, _ symbols: SymbolTable) throws(DimOverflow) {
     var buffers: [Buffer] = []
     for entry in entries {
       let room = try ArenaPlan.room(for: entry.bytes, symbols)
-      buffers.append(Buffer(lifetime: entry.lifetime, room: room, usual: max(try room.evaluate(symbols.usualSize), 0)))
+      guard let usual = try? room.evaluate(symbols.usualSize) else { return nil }
+      buffers.append(Buffer(lifetime: entry.lifetime, room: room, usual: max(usual, 0)))
     }
     let largest = buffers.map(\.usual).max() ?? 0
     for factor in [nil, 64, 16, 8] as [Int?] {
@@ -65,7 +66,7 @@ private struct Stack {
     let places = ApusMemory.plan(problem).offsets
     // Of two that live at once, the one that comes first here ends where the other begins or before.
     let order = buffers.indices.sorted { (places[$0], buffers[$0].usual, $0) < (places[$1], buffers[$1].usual, $1) }
-    var tops = offsets
+    var tops = offsets.map { SampledSize($0, symbols) }
     var isCovered = [Bool](repeating: false, count: buffers.count)
     for (position, buffer) in order.enumerated() {
       let beneath = order[..<position].filter { buffers[$0].lifetime.overlaps(buffers[buffer].lifetime) }
@@ -76,7 +77,7 @@ private struct Stack {
       for low in direct { isCovered[low] = true }
       guard let offset = try highest(direct.map { tops[$0] }, symbols) else { return nil }
       offsets[buffer] = offset
-      tops[buffer] = try Dim.sum(offset, buffers[buffer].room)
+      tops[buffer] = SampledSize(try Dim.sum(offset, buffers[buffer].room), symbols)
     }
     guard let height = try highest(order.filter { !isCovered[$0] }.map { tops[$0] }, symbols) else { return nil }
     self.height = height
@@ -84,14 +85,14 @@ private struct Stack {
 }
 
 /// The largest of some ends, 0 where there are none; nothing where that is a long expression.
-private func highest(_ ends: [Dim], _ symbols: SymbolTable) throws(DimOverflow) -> Dim? {
-  var kept: [Dim] = []
-  for end in ends where !kept.contains(where: { symbols.lessOrEqual(end, $0) == .yes }) {
-    kept.removeAll { symbols.lessOrEqual($0, end) == .yes }
+private func highest(_ ends: [SampledSize], _ symbols: SymbolTable) throws(DimOverflow) -> Dim? {
+  var kept: [SampledSize] = []
+  for end in ends where !kept.contains(where: { end.isAtMost($0, symbols) }) {
+    kept.removeAll { $0.isAtMost(end, symbols) }
     kept.append(end)
   }
-  guard kept.reduce(0, { $0 + $1.length }) <= mostFactors, var largest = kept.first else { return kept.isEmpty ? 0 : nil }
-  for end in kept.dropFirst() { largest = try Dim.maximum(largest, end) }
+  guard kept.reduce(0, { $0 + $1.size.length }) <= mostFactors, var largest = kept.first?.size else { return kept.isEmpty ? 0 : nil }
+  for end in kept.dropFirst() { largest = try Dim.maximum(largest, end.size) }
   return largest
 }
 

@@ -7,7 +7,7 @@ import NetworkShapes
 ///
 ///     swift run -c release Benchmarks offsets [folder]
 ///     swift run -c release Benchmarks order
-///     swift run -c release Benchmarks placement
+///     swift run -c release Benchmarks placement [MODEL[,INPUT=SIZES…] …]
 ///     swift run -c release Benchmarks residency [--solver libhighs.so]
 enum PlannerTables {
   // R is the smallest budget that works, P the least peak, H half-way between.
@@ -17,6 +17,7 @@ enum PlannerTables {
     switch arguments.first {
     case "order": try printOrders()
     case "offsets": try OffsetTables.print(folder: arguments.dropFirst().first)
+    case "placement" where arguments.count > 1: try CompiledPlacements.print(Array(arguments.dropFirst()))
     case "placement": try printPlacements()
     case "residency":
       let override = arguments.firstIndex(of: "--solver").flatMap { arguments.dropFirst($0 + 1).first }

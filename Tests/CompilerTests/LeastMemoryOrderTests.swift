@@ -42,6 +42,30 @@ import Testing
     #expect(try model.executable.run([x, y]) == Model(interpreting: Module(model.host)).run([x, y]))
   }
 
+  @Test func theListedOrderStaysOnRequest() throws {
+    let module = try Module.parse(SourceText(name: "f.ir", text: "apus-ir 1\n\n\(Self.branches("1000"))"))
+    let model = try Compiler(CompilerOptions(threads: 1, planEffort: .listed)).compile(module)
+    #expect(try peak(model) == 3 * 4032)
+    let kernels = model.loops.scheduled.ops(in: model.loops.scheduled.entry)
+    #expect(kernels.filter { model.host.ops(in: model.host.entry).contains($0) } == model.host.ops(in: model.host.entry))
+  }
+
+  @Test func trafficHasInputsConstantsAndResults() throws {
+    let model = try compile(
+      """
+      func @f(%x: f32[64]) -> f32[64] {
+        %0: f32[64] = constant [WEIGHT]
+        %1: f32[64] = add %x, %0
+        %2: f32[64] = scan %1, axis: 0
+        return %2
+      }
+
+      """.replacing("WEIGHT", with: (0..<64).map { "\($0).0" }.joined(separator: ", ")))
+    let (graph, ops) = try #require(model.loops.scheduled.memoryTraffic())
+    #expect(graph.buffers.map(\.size) == [256, 256, 256, 256])
+    #expect(ops.count == 2 && graph.ops.map { $0.inputs.count } == [2, 1])
+  }
+
   @Test func anOrderThatIsAsGoodStays() throws {
     let model = try compile(
       """

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # When the fuzzer would find each planted bug if it drew each case anew, at a fraction of the cost of a campaign for each:
 #
-#     Tests/PlantedTests/survey.sh .build-planted/release/apus [--cases N] [--seed N] [--jobs N] [BUG …] [-- FLAG …]
+#     Tests/PlantedTests/survey.sh .build-planted/release/apus [--cases N] [--seed N] [--jobs N] [--reduce] [BUG …] [-- FLAG …]
 #
 # First the cases are judged without a bug, which says what sites each case reaches, how fast cases are judged, and that none
 # of them fails; a campaign of two workers is taken to be as fast as two such processes. Then each bug's cases are judged
@@ -13,12 +13,13 @@ set -euo pipefail
 apus=${1:?the path of an apus that holds the planted bugs}
 shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
-cases=10000 seed=$RANDOM jobs=2 bugs=() flags=()
+cases=10000 seed=$RANDOM jobs=2 reduces=0 bugs=() flags=()
 while (($#)); do
   case $1 in
     --cases) cases=$2; shift 2 ;;
     --seed) seed=$2; shift 2 ;;
     --jobs) jobs=$2; shift 2 ;;
+    --reduce) reduces=1; shift ;;
     --) shift; flags=("$@"); break ;;
     *) bugs+=("$1"); shift ;;
   esac
@@ -60,14 +61,24 @@ reaching() {
 }
 
 survey() {
-  local bug=$1 found
+  local bug=$1 found ops=""
   # The worker says what it is at before it does it: what ends it is found in the case it said last.
   found=$(reaching "$bug" | awk '{ printf "run\t%d\t%d\n", $1, $1 + 1 }' \
     | { APUS_PLANTED_BUG=$bug timeout 3600 "$apus" fuzz-worker --seed "$seed" --no-coverage "${flags[@]}" 2>/dev/null || true; } \
-    | awk -F'\t' '$1 == "start" { at = $2; open = 1 } $1 == "failed" { print $2, $4 "-" $5; done = 1; exit }
-        $1 == "finished" { open = 0 } END { if (!done && open) print at, "crash" }') || true
+    | awk -F'\t' -v request="$work/$bug.request" '
+        function note(failure) { sub(/^drawn\t/, "", drawn); printf "reduce\t%d\t%s\t%s\n", at, failure, drawn >request }
+        $1 == "start" { at = $2; open = 1; stage = "draw" }
+        $1 == "drawn" { drawn = $0 }
+        $1 == "stage" { stage = $3 == "" ? $2 : $3 }
+        $1 == "failed" { print $2, $4 "-" $5; note($4 "\t" $5 "\t" $6); done = 1; exit }
+        $1 == "finished" { open = 0 }
+        END { if (!done && open) { print at, "crash"; note("crash\t" stage "\t") } }') || true
   if [[ -n $found ]]; then
-    awk -v bug="$bug" -v rate="$rate" '{ printf "%s %.1f case %s\n", bug, ($1 + 1) / rate, $0 }' <<<"$found"
+    if ((reduces)); then
+      ops=$(APUS_PLANTED_BUG=$bug timeout 120 "$apus" fuzz-worker --seed "$seed" --no-coverage "${flags[@]}" \
+        <"$work/$bug.request" 2>/dev/null | awk -F'\t' '$1 == "reduced" { ops = $3 } END { if (ops != "") print ", " ops " ops" }') || true
+    fi
+    awk -v bug="$bug" -v rate="$rate" -v ops="$ops" '{ printf "%s %.1f case %s%s\n", bug, ($1 + 1) / rate, $0, ops }' <<<"$found"
   else
     echo "$bug not found, reached by $(reaching "$bug" | wc -l)"
   fi | tee "$work/$bug.result"
@@ -82,4 +93,6 @@ wait
 cat "$work"/*.result | awk '$2 != "not" { print $2 }' | sort -n >"$work/times"
 count=$(wc -l <"$work/times")
 median=$(awk '{ t[NR] = $1 } END { if (NR) print t[int((NR + 1) / 2)]; else print "-" }' "$work/times")
-echo "$count of ${#bugs[@]} found within $(awk -v n="$cases" -v r="$rate" 'BEGIN { printf "%.0f", n / r }') s; median $median s of those found"
+ops=$(sed -n 's/.*, \([0-9]*\) ops$/\1/p' "$work"/*.result | sort -n \
+  | awk '{ t[NR] = $1 } END { if (NR) print "; median " t[int((NR + 1) / 2)] " ops left of " NR " cases" }')
+echo "$count of ${#bugs[@]} found within $(awk -v n="$cases" -v r="$rate" 'BEGIN { printf "%.0f", n / r }') s; median $median s of those found$ops"

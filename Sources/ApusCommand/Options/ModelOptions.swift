@@ -31,7 +31,7 @@ struct ExecutionOptions: ParsableArguments {
       valueName: "size"))
   var memoryBudget: ByteCount?
 
-  @Option(help: "How hard to look for an order of the kernels and for places in memory: fast, or exact.")
+  @Option(help: "How hard to look for an order of the kernels and for places in memory: fast, or exact; listed keeps the order that they have.")
   var plan = MemoryGoal.Effort.fast
 
   @Option(help: ArgumentHelp("How long the command, or a request of serve, may take: 500ms, 10s, 2m.", valueName: "time"))

@@ -18,9 +18,18 @@ public struct MemoryGoal: Sendable, Hashable {
     case fast
     /// Until they are proven best, or for some seconds.
     case exact
+    /// As `fast`, in the order that the ops have.
+    case listed
 
-    var order: OrderEffort { self == .fast ? .quick : .exact }
-    var offsets: PlanEffort { self == .fast ? .standard : .exact }
+    var order: OrderEffort {
+      switch self {
+      case .fast: .quick
+      case .exact: .exact
+      case .listed: OrderEffort(states: 0, beam: 0, repairs: 0, cuts: 0)
+      }
+    }
+
+    var offsets: PlanEffort { self == .exact ? .exact : .standard }
   }
 
   public init(limit: Int? = nil, budget: Int? = nil, effort: Effort = .fast) {

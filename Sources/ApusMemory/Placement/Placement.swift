@@ -29,6 +29,11 @@ public struct Placement: Sendable, Hashable {
     }
   }
 
+  /// What can be chosen.
+  public enum Action: Sendable, Hashable, CaseIterable {
+    case order, stream, recompute
+  }
+
   public var order: [Int]
   public var streamed: Set<Int>
   public var recomputed: Set<Recomputation>

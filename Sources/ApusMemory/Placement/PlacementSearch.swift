@@ -5,8 +5,10 @@ import ApusSupport
 /// Actions are drawn by a fixed seed and kept where the cost does not rise: two neighbouring runs of ops are exchanged, a
 /// buffer is written past the cache or no longer, a buffer is computed again before a use or no longer. The game is that
 /// of Wang et al., "Optimizing memory mapping using deep reinforcement learning" (2023), played by local search.
+///
+/// - Parameter actions: what may be done; all by default.
 public func searchPlacement(
-  _ graph: Dataflow, _ costs: MemoryCosts, moves: Int
+  _ graph: Dataflow, _ costs: MemoryCosts, moves: Int, actions: Set<Placement.Action> = Set(Placement.Action.allCases)
 ) -> (placement: Placement, cost: Double, listed: Double) {
   var best = Placement(order: Array(graph.ops.indices))
   let listed = best.cost(of: graph, costs) ?? 0
@@ -20,14 +22,17 @@ public func searchPlacement(
   let exchanges = RunExchanges(graph)
   for _ in 0..<moves {
     var next = best
-    switch Int.random(in: 0..<4, using: &generator) {
-    case 0:
+    let draw = Int.random(in: 0..<4, using: &generator)
+    let action: Placement.Action = draw == 0 ? .stream : draw == 1 ? .recompute : .order
+    guard actions.contains(action) else { continue }
+    switch action {
+    case .stream:
       guard let buffer = written.randomElement(using: &generator) else { continue }
       if next.streamed.remove(buffer) == nil { next.streamed.insert(buffer) }
-    case 1:
+    case .recompute:
       guard let item = again.randomElement(using: &generator) else { continue }
       if next.recomputed.remove(item) == nil { next.recomputed.insert(item) }
-    case _:
+    case .order:
       guard let order = exchanges.exchanged(best.order, using: &generator) else { continue }
       next.order = order
     }
