@@ -3,7 +3,8 @@ internal import CLLVM
 
 /// Values of symbolic dimensions.
 extension FunctionLowering {
-  /// The value of an expression, an i64. What the arguments' symbols decide is computed once, at entry.
+  /// The value of an expression, an i64. What the arguments' symbols decide is computed once, at entry, and so are the parts that
+  /// expressions share, as offsets of buffers on each other do.
   func value(of dim: Dim) -> CodeValue {
     if case .constant(let value) = dim { return e.index(value) }
     if let known = sizeValues[dim] { return known }
@@ -74,10 +75,10 @@ extension FunctionLowering {
   private func evaluate(_ atom: Dim.Atom) -> CodeValue {
     switch atom {
     case .symbol(let id): e.load(e.types.i64, address(of: id))
-    case .floordiv(let a, let b): floorDivide(evaluate(a), evaluate(b)).quotient
-    case .mod(let a, let b): floorDivide(evaluate(a), evaluate(b)).remainder
-    case .min(let a, let b): e.minimum(evaluate(a), evaluate(b))
-    case .max(let a, let b): e.maximum(evaluate(a), evaluate(b))
+    case .floordiv(let a, let b): floorDivide(value(of: a), value(of: b)).quotient
+    case .mod(let a, let b): floorDivide(value(of: a), value(of: b)).remainder
+    case .min(let a, let b): e.minimum(value(of: a), value(of: b))
+    case .max(let a, let b): e.maximum(value(of: a), value(of: b))
     }
   }
 
