@@ -96,8 +96,9 @@ private func highest(_ ends: [SampledSize], _ symbols: SymbolTable) throws(DimOv
   return largest
 }
 
-/// Symbols, quotients and maxima in one offset at most: they are compiled, and computed on every run.
-private let mostFactors = 1024
+/// Symbols, quotients and maxima in one offset at most. What offsets share is compiled once, but to compare expressions, and to
+/// evaluate them for a run of other sizes than the last, is work for each of these.
+private let mostFactors = 1 << 14
 
 extension Dim {
   /// How many symbols, quotients, maxima and minima the expression has.

@@ -121,7 +121,7 @@ extension Explanation {
       ("model", .string(model)), ("function", .string(name)), ("kernel_count", .int(kernels.count)),
       ("functions", .int(functionCount)), ("constant_bytes", .int(constantBytes)),
       ("sizes", .object(sizes.sorted { $0.key < $1.key }.map { ($0.key, .int($0.value)) })),
-      ("arena", .string(arena)), ("arena_bytes", .int(plan.peak)), ("bound_bytes", .int(min(plan.bound, plan.peak))),
+      ("arena", .string(arena.shortened)), ("arena_bytes", .int(plan.peak)), ("bound_bytes", .int(min(plan.bound, plan.peak))),
       ("gap", .number(plan.gap)), ("method", .string(plan.method)),
       ("order", order.map { order in
         let bound = min(order.bound, plan.peak)
@@ -169,7 +169,7 @@ extension Explanation.Value {
       case .constant: [("place", .string("constant"))]
       case .arena(let offset, let kernels):
         [
-          ("place", .string("arena")), ("offset", .string(offset)), ("first_kernel", .int(kernels.lowerBound)),
+          ("place", .string("arena")), ("offset", .string(offset.shortened)), ("first_kernel", .int(kernels.lowerBound)),
           ("last_kernel", .int(kernels.upperBound)),
         ]
       case .own: [("place", .string("own"))]

@@ -4,6 +4,7 @@ import ApusRuntime
 import ApusSupport
 import ApusTarget
 import ApusTensor
+import Synchronization
 
 /// Code linked into this process, and the constants it reads.
 private final class LinkedCode: Sendable {
@@ -71,9 +72,11 @@ extension LoopsModule {
     let outputs = host.outputSignatures
     let results = host.resultTypes
     let arena = plan.peak
+    let last = LastCallPlan()
     return Executable.Description(
       name: host.name, inputs: inputs, outputs: outputs, sites: sites, customOperations: operations
     ) { shapes throws(DiagnosticError) in
+      if let known = last.plan(for: shapes) { return known }
       let binding = try SizeBinding(host, shapes: shapes)
       var outputShapes: [[Int]?] = []
       for type in results {
@@ -85,9 +88,23 @@ extension LoopsModule {
         for dim in type.dims { shape.append(try binding.value(of: dim)) }
         outputShapes.append(shape)
       }
-      return Executable.CallPlan(arenaBytes: try binding.value(of: arena), outputShapes: outputShapes)
+      let plan = Executable.CallPlan(arenaBytes: try binding.value(of: arena), outputShapes: outputShapes)
+      last.set(plan, for: shapes)
+      return plan
     }
   }
+}
+
+/// What the last call was planned as: the expression of an arena of open sizes may be long, and most calls have the shapes of
+/// the one before.
+private final class LastCallPlan: Sendable {
+  private let last = Mutex<(shapes: [[Int]], plan: Executable.CallPlan)?>(nil)
+
+  func plan(for shapes: [[Int]]) -> Executable.CallPlan? {
+    last.withLock { $0.flatMap { $0.shapes == shapes ? $0.plan : nil } }
+  }
+
+  func set(_ plan: Executable.CallPlan, for shapes: [[Int]]) { last.withLock { $0 = (shapes, plan) } }
 }
 
 extension CompiledModule.Site {
