@@ -32,13 +32,13 @@ extension LoopsModule {
         pool.parallelFor(count: count) { $0.forEach(body) }
       }
     }
+    // What small models need of the code generator comes back at a cost that is felt beside theirs. Linking needs other parts of it.
+    let leavesMemory = timing.entries.last.map { $0.phase == "codegen" && $0.duration > .milliseconds(50) } ?? false
+    if leavesMemory { LibraryPages.leaveMemory() }
     let executable = try timing.measure("link") {
       try link(compiled, on: machine, pool: pool, operations: operations, options: options)
     }
-    // What small models need of the code generator comes back at a cost that is felt beside theirs.
-    if let generation = timing.entries.last(where: { $0.phase == "codegen" }), generation.duration > .milliseconds(50) {
-      LibraryPages.leaveMemory()
-    }
+    if leavesMemory { LibraryPages.leaveMemory() }
     return executable
   }
 
