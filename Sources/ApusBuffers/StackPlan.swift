@@ -91,23 +91,37 @@ private func highest(_ ends: [SampledSize], _ symbols: SymbolTable) throws(DimOv
     kept.removeAll { $0.isAtMost(end, symbols) }
     kept.append(end)
   }
-  guard kept.reduce(0, { $0 + $1.size.length }) <= mostFactors, var largest = kept.first?.size else { return kept.isEmpty ? 0 : nil }
+  let extent = kept.reduce(Extent()) { $0.joining($1.size.extent) }
+  guard extent.factors <= Extent.most.factors, extent.levels < Extent.most.levels, var largest = kept.first?.size else {
+    return kept.isEmpty ? 0 : nil
+  }
   for end in kept.dropFirst() { largest = try Dim.maximum(largest, end.size) }
   return largest
 }
 
-/// Symbols, quotients and maxima in one offset at most. What offsets share is compiled once, but to compare expressions, and to
-/// evaluate them for a run of other sizes than the last, is work for each of these.
-private let mostFactors = 1 << 14
+/// How long and how deep an expression is.
+private struct Extent {
+  /// Symbols, quotients, maxima and minima.
+  var factors = 0
+  /// Quotients, maxima and minima within each other.
+  var levels = 0
+
+  /// For one offset. What offsets share is compiled once, but to compare expressions, and to evaluate them for a run of other
+  /// sizes than the last, is work for each factor, and takes stack for each level.
+  static let most = Extent(factors: 1 << 14, levels: 128)
+
+  func joining(_ other: Extent) -> Extent { Extent(factors: factors + other.factors, levels: max(levels, other.levels)) }
+}
 
 extension Dim {
-  /// How many symbols, quotients, maxima and minima the expression has.
-  fileprivate var length: Int {
-    terms.reduce(0) { sum, term in
+  fileprivate var extent: Extent {
+    terms.reduce(Extent()) { sum, term in
       term.factors.reduce(sum) { sum, factor in
         switch factor {
-        case .symbol: sum + 1
-        case .floordiv(let a, let b), .mod(let a, let b), .min(let a, let b), .max(let a, let b): sum + 1 + a.length + b.length
+        case .symbol: return sum.joining(Extent(factors: 1))
+        case .floordiv(let a, let b), .mod(let a, let b), .min(let a, let b), .max(let a, let b):
+          let inner = a.extent.joining(b.extent)
+          return sum.joining(Extent(factors: inner.factors + 1, levels: inner.levels + 1))
         }
       }
     }

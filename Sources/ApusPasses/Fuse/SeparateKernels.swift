@@ -37,6 +37,7 @@ extension Function {
     guard shape.kind == .reduction, shape.reducedAxes.allSatisfy({ shape.dims[$0] == 1 }) else { return true }
     return ops(in: body).count { !opcode(of: $0).isTerminator && ![.constant, .size].contains(opcode(of: $0)) } == 1
   }
+
   fileprivate func isInKernel(_ op: OpID) -> Bool {
     var owner = owner(of: block(of: op))
     while let found = owner {
