@@ -94,4 +94,29 @@ import Testing
     let enclosure = try Interpreter(module).enclose([Tensor([1, .nan, -0.0] as [Float], shape: [3])])?.first
     #expect(enclosure?.certainty == [.pinned, .open, .pinned])
   }
+
+  /// The run that has to fail with `size.bounds` is not enclosed as if it went on.
+  @Test func sizesThatLeaveTheirBoundsHaveNoEnclosure() throws {
+    let text = """
+      apus-ir 1
+
+      func @f(%x: s32[], %y: s32[2], %end: s32[]) -> s32[] where d0 in 1...19, d1 in 1...19 {
+        %0: s32[], %1: s32[d1] = while %2 = %x, %3: s32[d0] = %y {
+          %4: bool[] = less %2, %end
+          continue %4
+        } do {
+          %5: s32[] = add %2, %x
+          %6: s32[d0 + 5] = constant 0
+          yield %5, %6
+        }
+        return %0
+      }
+      """
+    let interpreter = Interpreter(try Module.parse(SourceText(name: "f.ir", text: text)))
+    func inputs(_ end: Int32) -> [Tensor] { [Tensor([1] as [Int32], shape: []), Tensor([1, 1] as [Int32], shape: [2]), Tensor([end], shape: [])] }
+    #expect(try interpreter.enclose(inputs(4))?.first?.value.scalar(at: 0) == .signed(4))
+    #expect(try interpreter.enclose(inputs(5)) == nil)
+    let error = #expect(throws: DiagnosticError.self) { try interpreter.run(inputs(5)) }
+    #expect(error?.diagnostics.first?.id == "size.bounds")
+  }
 }

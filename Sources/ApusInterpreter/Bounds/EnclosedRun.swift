@@ -6,7 +6,7 @@ extension Interpreter {
   /// What the results of a graph may be: elements that every correct implementation computes to the bit, and bounds for
   /// the others, carried from op to op by interval arithmetic.
   ///
-  /// `nil` when a size, the turns of a loop or a failure depends on values that are not certain.
+  /// `nil` when a size, the turns of a loop or a failure depends on values that are not certain, or sizes leave their bounds.
   /// - Parameter slack: what is granted besides to who does not keep to our semantics.
   /// Throws as ``run(_:function:)`` does.
   public func enclose(_ inputs: [Tensor], function name: String? = nil, slack: Slack? = nil) throws -> [Enclosure]? {
@@ -41,7 +41,7 @@ struct EnclosedRun {
     for id in function.symbols.ids where binding.isBound(.symbol(id)) {
       scope.sizes[id] = try binding.value(of: .symbol(id))
     }
-    scope.enter(function.entry, arguments)
+    try scope.enter(function.entry, arguments)
     return try run(function.entry, &scope)
   }
 
@@ -53,15 +53,18 @@ struct EnclosedRun {
 
     init(_ function: Function) { self.function = function }
 
-    mutating func define(_ value: ValueID, _ enclosure: Enclosure) {
+    /// Throws where a run has to say that sizes are not as they are stated.
+    mutating func define(_ value: ValueID, _ enclosure: Enclosure) throws {
       values[value] = enclosure
       for (dim, size) in zip(function.type(of: value).dims, enclosure.value.shape) {
-        if let id = dim.symbolID, function.symbols[id].origin == .value { sizes[id] = size }
+        guard let id = dim.symbolID, function.symbols[id].origin == .value else { continue }
+        guard function.symbols[id].bounds.contains(size) else { throw Uncertain() }
+        sizes[id] = size
       }
     }
 
-    mutating func enter(_ block: BlockID, _ arguments: [Enclosure]) {
-      for (parameter, argument) in zip(function.parameters(of: block), arguments) { define(parameter, argument) }
+    mutating func enter(_ block: BlockID, _ arguments: [Enclosure]) throws {
+      for (parameter, argument) in zip(function.parameters(of: block), arguments) { try define(parameter, argument) }
     }
 
     /// The dimension as a constant where its symbols have values.
@@ -76,7 +79,7 @@ struct EnclosedRun {
       let operands = function.operands(of: op).compactMap { scope.values[$0] }
       if function.opcode(of: op).traits.contains(.terminator) { return operands }
       for (value, result) in zip(function.results(of: op), try results(of: op, operands, &scope)) {
-        scope.define(value, result)
+        try scope.define(value, result)
       }
     }
     return []
@@ -98,9 +101,9 @@ struct EnclosedRun {
     case .control(.while):
       var carried = operands
       for _ in 0..<(limits.steps ?? .max) {
-        scope.enter(function.region(0, of: op), carried)
+        try scope.enter(function.region(0, of: op), carried)
         guard try condition(run(function.region(0, of: op), &scope)[0]) else { return carried }
-        scope.enter(function.region(1, of: op), carried)
+        try scope.enter(function.region(1, of: op), carried)
         carried = try run(function.region(1, of: op), &scope)
       }
       throw Uncertain()
